@@ -1,0 +1,171 @@
+"""The profile: every setting of a run, with its default, unit and range.
+
+A profile is TOML; tables are the sections below. `check` in `engine.profile.checks` judges combinations.
+Unknown keys are errors, so a misspelt one never trains the wrong model.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Positive = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=0)]
+Rate = Annotated[float, Meta(ge=0)]
+"""Finite and >= 0; the loader refuses nan and inf everywhere."""
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One table of the profile."""
+
+
+class Model(Section):
+    """The decoder: GPT-2's shape (pre-norm, GELU, learned positions, tied head)."""
+
+    family: Literal["decoder"] = "decoder"
+    n_layer: Positive = 12
+    """Blocks; each is a slot."""
+    n_head: Positive = 12
+    n_embd: Positive = 768
+    """Model width; a multiple of n_head."""
+    seq_len: Positive = 1024
+    """Longest sequence: the number of learned positions."""
+    vocab_size: Count = 0
+    """0: the vocabulary of the data, rounded up to a multiple of 64."""
+    dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    bias: bool = True
+    """Biases in linears and norms, as in GPT-2."""
+
+
+class Data(Section):
+    """Where the tokens are."""
+
+    dir: str = ""
+    """Folder with `train*.bin` and `val*.bin`; relative to the profile's file, or to where the command runs
+    when given by --set."""
+    seq_len: Count = 0
+    """Tokens per training sequence; 0: the model's."""
+
+
+class Train(Section):
+    """How long and in what bites."""
+
+    steps: Positive = 1000
+    """Optimizer steps."""
+    batch_size: Positive = 16
+    """Sequences in a micro-batch."""
+    accumulate: Positive = 1
+    """Micro-batches in a step."""
+    grad_clip: Rate = 1.0
+    """Largest global gradient norm; 0: no clipping."""
+    seed: Count = 1
+    device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
+    """auto: cuda if there, else mps, else cpu. A named one that is absent is an error."""
+    threads: Count = 0
+    """torch threads on a CPU; 0: measured in warm-up (a second thread on busy cores can be eight times slower)."""
+    head_chunk: Positive = 1024
+    """Rows of the loss head at a time; the full logits are never held."""
+    deterministic: bool = False
+
+
+class Optim(Section):
+    """AdamW and its schedule."""
+
+    lr: Rate = 6e-4
+    """Peak learning rate."""
+    min_lr: Rate = 6e-5
+    """Where the cosine ends."""
+    warmup_steps: Count = 100
+    schedule: Literal["cosine", "constant"] = "cosine"
+    beta1: Annotated[float, Meta(ge=0, lt=1)] = 0.9
+    beta2: Annotated[float, Meta(ge=0, lt=1)] = 0.95
+    eps: Annotated[float, Meta(gt=0)] = 1e-8
+    weight_decay: Rate = 0.1
+    """On matrices; norms, biases and embeddings are spared."""
+
+
+class Slots(Section):
+    """Who works at each step."""
+
+    policy: Literal["all", "random", "anneal"] = "all"
+    mean_duty: Share = 0.6
+    """anneal: mean duty at the first step, rising to 1 at `full_from`. random: mean duty throughout."""
+    full_from: Share = 0.75
+    """anneal: share of the run from which every slot is on."""
+    every: Positive = 1
+    """Steps a drawn plan is kept."""
+    keep_first: bool = True
+    """The first block stays on unless the operator says otherwise."""
+    keep_last: bool = True
+    seed: Count = 1
+    """Of the plan's own generator: plans never disturb the data order."""
+
+
+class Precision(Section):
+    """The compute type of matmuls; weights and optimizer states stay fp32."""
+
+    compute: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """auto: bf16 on a GPU that has it, fp16 on one that has not, fp32 on a CPU. fp16 needs a GPU."""
+
+
+class Evaluate(Section):
+    """Validation on a fixed set."""
+
+    every: Count = 250
+    """Steps; 0: only at the end."""
+    tokens: Positive = 65_536
+    """Of the validation shards, from their start; the same ones every time."""
+    batch_size: Count = 0
+    """Sequences at a time; 0: the training micro-batch."""
+
+
+class Sample(Section):
+    """Text drawn from the model as it trains."""
+
+    every: Count = 0
+    """Steps; 0: never by itself."""
+    prompt: str = ""
+    tokens: Positive = 64
+    temperature: Annotated[float, Meta(ge=0)] = 0.8
+    """0: greedy."""
+    top_k: Count = 50
+    """0: all."""
+    seed: Count = 1
+
+
+class Checkpoints(Section):
+    """When to save and what to keep."""
+
+    every: Count = 500
+    """Steps; 0: only when stopped, asked or finished."""
+    keep: Positive = 3
+    """Newest ones kept, besides the best by validation loss and those the operator asked for."""
+
+
+class Telemetry(Section):
+    """What is measured on the side."""
+
+    reports_per_s: Annotated[float, Meta(gt=0, le=20)] = 20.0
+    hardware_every_s: Annotated[float, Meta(ge=0.2)] = 1.0
+
+
+class Profile(Section):
+    """A run's settings, whole."""
+
+    name: str = "run"
+    """Lower-case letters, digits, dots and dashes: it becomes part of the run folder's name."""
+    about: str = ""
+    """One line for the cockpit's list of profiles."""
+    model: Model = Model()
+    data: Data = Data()
+    train: Train = Train()
+    optim: Optim = Optim()
+    slots: Slots = Slots()
+    precision: Precision = Precision()
+    evaluate: Evaluate = Evaluate()
+    sample: Sample = Sample()
+    checkpoint: Checkpoints = Checkpoints()
+    telemetry: Telemetry = Telemetry()

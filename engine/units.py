@@ -1,0 +1,61 @@
+"""Bytes, seconds, counts and rates: how they are written for people and read from them."""
+
+from __future__ import annotations
+
+import re
+
+from engine.errors import SlotdeckError
+
+_BINARY = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+def format_bytes(n: float | None) -> str:
+    """`1536` -> `1.5 KiB`; `None` -> `n/a`. Powers of 1024."""
+    if n is None:
+        return "n/a"
+    value = float(n)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if abs(value) < 1024 or unit == "TiB":
+            return f"{value:.0f} B" if unit == "B" else f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
+        value /= 1024
+    raise AssertionError("the last unit always returns")
+
+
+def parse_bytes(text: str) -> int:
+    """`"6 GiB"`, `"6G"`, `"512 MB"` or `"1048576"` -> bytes (powers of 1024).
+
+    Raises:
+        SlotdeckError: the text is not a size.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", text.lower())
+    if match is None:
+        raise SlotdeckError(f"{text!r} is not a size", "write it like 512 MiB or 6 GiB")
+    return int(float(match[1]) * _BINARY[match[2]])
+
+
+def format_duration(seconds: float | None) -> str:
+    """`3725` -> `1 h 02 min`; `75` -> `1 min 15 s`; `4.2` -> `4.2 s`; `None` -> `n/a`."""
+    if seconds is None or seconds != seconds or seconds == float("inf"):
+        return "n/a"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600:02d} h"
+
+
+def format_count(n: float | None) -> str:
+    """`1234` -> `1,234`; `1_234_567` -> `1.23 M`; `None` -> `n/a`."""
+    if n is None:
+        return "n/a"
+    for limit, suffix in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if abs(n) >= limit:
+            return f"{n / limit:.3g} {suffix}"
+    return f"{n:,.0f}"
