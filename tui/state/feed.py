@@ -1,0 +1,138 @@
+"""What happened, said for people: one line for each event that is news.
+
+`RunStore` keeps the lines; the feed and the log screen show them. Reports, plans and hardware are no news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from engine.protocol import events as e
+from engine.text import one_line
+from engine.units import format_bytes, format_count, format_duration
+
+INFO, GOOD, WARNING, ERROR = "info", "good", "warning", "error"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedItem:
+    """One line of the feed."""
+
+    seq: int
+    wall_s: float
+    step: int | None
+    """The step it happened at, when the event says so."""
+    kind: str
+    """`run`, `state`, `command`, `evaluation`, `sample`, `checkpoint`, `log`, `alarm`, `gap` or `lease`."""
+    glyph: str
+    """One column wide; says the kind without colour."""
+    text: str
+    """One line, safe to draw."""
+    level: str = INFO
+    """`info`, `good`, `warning` or `error`."""
+
+
+def describe(seq: int, wall_s: float, event: object) -> FeedItem | None:
+    """The line for an event, or `None` when it is no news."""
+    phrase = _PHRASES.get(type(event))
+    if phrase is None:
+        return None
+    kind, glyph, text, level = phrase(event)
+    step: int | None = getattr(event, "step", None)
+    return FeedItem(seq, wall_s, step, kind, glyph, one_line(text, 400), level)
+
+
+_Phrase = tuple[str, str, str, str]
+
+
+def _run_started(event: e.RunStarted) -> _Phrase:
+    model = (
+        f"{event.model.family} of {format_count(event.model.params)} parameters in {len(event.slots)} slots"
+    )
+    where = f"on {event.machine.device_name or event.machine.device}"
+    if event.resumed_from:
+        text = f"resumed from {event.resumed_from} at step {event.step}, {where}"
+    else:
+        text = f"started {event.profile_name}: {model}, {where}"
+    return "run", "▶", text, GOOD
+
+
+def _state(event: e.StateChanged) -> _Phrase:
+    glyph = {"paused": "‖", "running": "▶", "stopping": "■", "ended": "■"}.get(event.state, "·")
+    return "state", glyph, f"{event.state} at step {event.step}" + _because(event.reason), INFO
+
+
+def _run_ended(event: e.RunEnded) -> _Phrase:
+    text = f"run {event.outcome} at step {event.step}" + _because(event.reason) + _remedy(event.remedy)
+    return "run", "■", text, ERROR if event.outcome == "failed" else GOOD
+
+
+def _evaluated(event: e.Evaluated) -> _Phrase:
+    return "evaluation", "●", f"validation {event.loss:.3f} (perplexity {event.perplexity:.1f})", INFO
+
+
+def _sampled(event: e.Sampled) -> _Phrase:
+    return "sample", "»", f"sample: {event.prompt}{event.text}", INFO
+
+
+def _checkpoint(event: e.CheckpointSaved) -> _Phrase:
+    took = f"{format_bytes(event.bytes)} in {format_duration(event.seconds)}"
+    return "checkpoint", "◆", f"checkpoint {event.name} saved, {took}", INFO
+
+
+def _log_line(event: e.LogLine) -> _Phrase:
+    warns = event.level == "warning"
+    return "log", "!" if warns else "·", event.text, WARNING if warns else INFO
+
+
+def _alarm(event: e.Alarm) -> _Phrase:
+    return "alarm", "!", event.message + _remedy(event.remedy), ERROR if event.level == "error" else WARNING
+
+
+def _gap(event: e.LogGap) -> _Phrase:
+    return "gap", "≈", f"{event.dropped} frames never reached the log" + _because(event.reason), WARNING
+
+
+def _accepted(event: e.CommandAccepted) -> _Phrase:
+    return "command", "○", f"{event.text} accepted from {event.who}", INFO
+
+
+def _applied(event: e.CommandApplied) -> _Phrase:
+    change = f"{event.before} → {event.after}" if event.before else event.after
+    return "command", "✓", f"{event.text} applied at step {event.step}" + _because(change), GOOD
+
+
+def _refused(event: e.CommandRefused) -> _Phrase:
+    return "command", "✗", f"{event.text} refused" + _because(event.reason) + _remedy(event.remedy), ERROR
+
+
+def _lease(event: e.LeaseChanged) -> _Phrase:
+    text = f"{event.who} has the controls" if event.holder else "nobody has the controls"
+    return "lease", "§", text + _because(event.reason), INFO
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
+
+
+def _remedy(remedy: str) -> str:
+    return f"; {remedy}" if remedy else ""
+
+
+_PHRASES: dict[type, Callable[[Any], _Phrase]] = {
+    e.RunStarted: _run_started,
+    e.StateChanged: _state,
+    e.RunEnded: _run_ended,
+    e.Evaluated: _evaluated,
+    e.Sampled: _sampled,
+    e.CheckpointSaved: _checkpoint,
+    e.LogLine: _log_line,
+    e.Alarm: _alarm,
+    e.LogGap: _gap,
+    e.CommandAccepted: _accepted,
+    e.CommandApplied: _applied,
+    e.CommandRefused: _refused,
+    e.LeaseChanged: _lease,
+}

@@ -1,0 +1,100 @@
+"""Numbers, times and names as the cockpit writes them: of one width, so that nothing jumps when they change.
+
+Used by the screens and the widgets. Text that came from outside is cleaned in `engine.text`, not here.
+"""
+
+from __future__ import annotations
+
+import time
+
+from engine.units import format_bytes, format_duration
+
+NONE = "n/a"
+
+
+def fixed(value: float | None, width: int = 5) -> str:
+    """About `width - 1` significant digits in exactly `width` characters: `4.812`, `48.12`, `481.2`, `12.3k`.
+
+    Right-aligned; `n/a` for `None`, `nan` and `inf` as they are. `width` is at least 5.
+    """
+    if value is None:
+        return NONE.rjust(width)
+    if value != value or value in (float("inf"), float("-inf")):
+        return f"{value}".rjust(width)
+    sign, magnitude = ("-", -value) if value < 0 else ("", value)
+    room = width - len(sign)
+    if magnitude and magnitude < 10.0 ** -(room - 3):
+        return f"{sign}{magnitude:.0e}".replace("e-0", "e-").rjust(width)
+    for scale, suffix in ((1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"), (1e12, "T"), (1e15, "P")):
+        scaled = magnitude / scale
+        whole = len(f"{scaled:.0f}")
+        space = room - len(suffix)
+        if whole <= space and (whole <= 4 or suffix == "P"):
+            decimals = max(0, space - whole - 1)
+            text = f"{scaled:.{decimals}f}"
+            if len(text) > space:
+                text = f"{scaled:.{max(0, decimals - 1)}f}"
+            return f"{sign}{text}{suffix}".rjust(width)
+    return f"{value:.0e}".rjust(width)
+
+
+def loss(value: float | None) -> str:
+    """Six characters: ` 4.812`, `12.345`."""
+    if value is None:
+        return "   n/a"
+    if value != value or abs(value) >= 1000:
+        return fixed(value, 6)
+    return f"{value:6.3f}"[:6]
+
+
+def rate(value: float | None) -> str:
+    """Seven characters and the unit: ` 12,345 tok/s`."""
+    if value is None:
+        return f"{NONE:>7} tok/s"
+    return f"{value:>7,.0f} tok/s" if abs(value) < 999_999.5 else f"{fixed(value, 7)} tok/s"
+
+
+def size(num_bytes: float | None) -> str:
+    """Nine characters: ` 6.31 MiB`, `  976 KiB`."""
+    return format_bytes(num_bytes).rjust(9)
+
+
+def percent(value: float | None) -> str:
+    """Four characters: ` 63%`, `100%`, ` n/a`."""
+    return f"{value:3.0f}%" if value is not None else " n/a"
+
+
+def duration(seconds: float | None) -> str:
+    """`12 min 04 s`, or `n/a`."""
+    return format_duration(seconds)
+
+
+def countdown(seconds: float | None) -> str:
+    """Eight characters: `   12:04`, ` 1:02:09`, `  3d 04h`."""
+    if seconds is None or seconds != seconds or seconds == float("inf"):
+        return NONE.rjust(8)
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    if hours >= 48:
+        return f"{hours // 24}d {hours % 24:02d}h".rjust(8)
+    if hours:
+        return f"{hours}:{rest // 60:02d}:{rest % 60:02d}".rjust(8)
+    return f"{rest // 60}:{rest % 60:02d}".rjust(8)
+
+
+def clock(wall_s: float) -> str:
+    """The local time of day: `14:03:27`."""
+    return time.strftime("%H:%M:%S", time.localtime(wall_s))
+
+
+def duty(value: float) -> str:
+    """`off`, `1/4`, `1/2`, `3/4`, `on`; a mean between those as `0.62`."""
+    names = {0.0: "off", 0.25: "1/4", 0.5: "1/2", 0.75: "3/4", 1.0: "on"}
+    return names.get(value, f"{value:.2f}")
+
+
+def fit(text: str, width: int) -> str:
+    """Cut to `width` characters with an ellipsis."""
+    if len(text) <= width:
+        return text
+    return text[: width - 1] + "…" if width > 0 else ""
