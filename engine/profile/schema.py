@@ -65,7 +65,7 @@ class Train(Section):
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     """auto: cuda if there, else mps, else cpu. A named one that is absent is an error."""
     threads: Count = 0
-    """torch threads on a CPU; 0: measured in warm-up (a second thread on busy cores can be eight times slower)."""
+    """torch threads on a CPU; 0: measured in warm-up (a second on busy cores can be eight times slower)."""
     head_chunk: Positive = 1024
     """Rows of the loss head at a time; the full logits are never held."""
     deterministic: bool = False
