@@ -354,6 +354,8 @@ class CommandApplied(Event):
     after: str
     cost: str = ""
     """What it is expected to cost: `one pass over 32,768 validation tokens`."""
+    client_id: str = ""
+    """Who asked: command ids are unique only for one client."""
 
 
 class CommandRefused(Event):
@@ -368,6 +370,8 @@ class CommandRefused(Event):
     """Stable, for scripts: `no-lease`, `stale-revision`, `unknown-slot`, `bad-value`, `wrong-state` ..."""
     reason: str
     remedy: str = ""
+    client_id: str = ""
+    """Who asked: command ids are unique only for one client."""
 
 
 class LeaseChanged(Event):

@@ -60,6 +60,9 @@ class Welcome(Message):
     state: str
     schema: dict[str, list[list[str]]]
     """Field names of every struct, as in a segment header."""
+    wall_s: float = 0.0
+    """Unix time at the engine when its monotonic clock read `mono_ns`: what turns a frame's t_ns into wall time."""
+    mono_ns: int = 0
 
 
 class Refused(Message):
