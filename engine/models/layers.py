@@ -1,0 +1,50 @@
+"""Layers that families share, and the one place where a dtype changes.
+
+Precision, whole: weights are fp32 and stay fp32. A run computes in `dtype`, given anew with every call, so
+a run can go from fp32 to bf16 and back between two steps without touching a weight or an optimizer state.
+
+    where               dtype       why
+    residual stream     fp32        every block adds to it: bf16 has 8 bits, and a small addition to a
+                                    large stream is lost; fp16 overflows at 65,504. It also makes the
+                                    compute type a matter of a block's inside, so slots may differ.
+                                    Price: 2 bytes more a value in the two norm inputs that a block
+                                    keeps, so 36d bytes a token instead of 32d.
+    norms               fp32        means and variances over the stream; the *result* is cast to `dtype`
+    linears, attention  `dtype`     `Linear` casts its weight to what comes in; accumulation is the kernel's
+    loss head           `dtype`     logits are a matmul; softmax and loss are fp32 (see `engine.models.head`)
+
+So a value is cast in two places only: activations where a norm hands them to a linear, weights in `Linear`.
+No autocast: its casts are hidden, cached and decided per operator. In fp32 nothing is cast at all
+(`Tensor.to` with the same dtype returns the tensor itself).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Linear(nn.Linear):
+    """A linear layer that computes in the dtype of its input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(..., in)` -> `(..., out)`, dtype kept."""
+        bias: Tensor | None = self.bias
+        return F.linear(x, self.weight.to(x.dtype), bias if bias is None else bias.to(x.dtype))
+
+
+class LayerNorm(nn.Module):
+    """Layer norm in fp32 whose result leaves in the compute type; the bias is optional."""
+
+    EPS = 1e-5
+    """GPT-2's."""
+
+    def __init__(self, width: int, bias: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.bias = nn.Parameter(torch.zeros(width)) if bias else None
+
+    def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """`(..., D)` fp32 -> `(..., D)` in `dtype`."""
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.EPS).to(dtype)

@@ -1,0 +1,190 @@
+"""The slotted model: what the engine asks of every family, and how a plan is carried out on it.
+
+A family says which of its modules are slots (a table of named blocks, asserted with the stem to partition the
+parameters) and how it embeds, closes and scores. This file then runs any plan on any family:
+
+    duty 0          the block is not called: the stream goes by (identity), no compute, no activations
+    duty 1          the block is called on the whole stream: the very same operations as without a plan
+    a share         the sequences named by `subset` are gathered, the block runs on them, and its aggregate
+                    residual is added back to their rows; the other sequences go by
+    trained=False   forward only: the slot's parameters get no gradient, its input still does
+
+Which of these happens is decided here in plain Python, outside the blocks, so a block can be compiled once
+and a new plan never retraces it.
+
+Used by `engine.train` for the loss, by `engine.evaluate` for validation and samples, and by `engine.optim`
+and `engine.checkpoint` for the table of slots. It draws no random numbers and never decides a plan: see
+`engine.slots`.
+
+Shapes: B sequences, T positions, D model width, S sequences of a subset, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from engine.models.head import chunked_loss
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPlan:
+    """What one slot does with one micro-batch."""
+
+    duty: float = 1.0
+    """Share of the sequences that pass through the block."""
+    trained: bool = True
+    """False: forward only, no gradient for the slot's parameters."""
+    dtype: torch.dtype | None = None
+    """Compute type of the block's matmuls; None: the run's."""
+    subset: Tensor | None = None
+    """`(S,)` int64 on the model's device, no repeats: the sequences that pass. Needed when 0 < duty < 1."""
+
+    def __post_init__(self) -> None:
+        assert 0.0 <= self.duty <= 1.0, f"a duty is a share, not {self.duty}"
+        assert self.duty in (0.0, 1.0) or self.subset is not None, "a duty between 0 and 1 needs its subset"
+
+
+class Slot(Protocol):
+    """What a block must offer to be a slot (an `nn.Module` does the rest)."""
+
+    def __call__(self, x_BTD: Tensor, dtype: torch.dtype) -> Tensor:
+        """The stream after the block, same shape and dtype as before it; matmuls in `dtype`."""
+        ...
+
+    def residual(self, x_BTD: Tensor, dtype: torch.dtype) -> Tensor:
+        """What the block adds to the stream, all its parts summed, in the stream's dtype."""
+        ...
+
+
+class SlottedModel(nn.Module, ABC):
+    """A language model made of a stem and slots."""
+
+    family: ClassVar[str]
+    seq_len: int
+    """Longest input, tokens."""
+    vocab_size: int
+    """Ids that mean something; the head may be padded beyond them."""
+    head_chunk: int
+    """Rows of the loss head at a time."""
+
+    # -- the table of slots ------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def slot_names(self) -> list[str]:
+        """Stable across checkpoints, as the user reads them: `block.7`."""
+
+    @abstractmethod
+    def slots(self) -> list[nn.Module]:
+        """The blocks, in the order of `slot_names`."""
+
+    @abstractmethod
+    def stem(self) -> list[nn.Module]:
+        """The modules that are always on."""
+
+    def stem_parameters(self) -> list[nn.Parameter]:
+        """Parameters outside the slots, tied ones once."""
+        return list(dict.fromkeys(p for module in self.stem() for p in module.parameters()))
+
+    def check_partition(self) -> None:
+        """Assert that slots and stem own every parameter exactly once. Families call it when built."""
+        owned = self.stem_parameters() + [p for slot in self.slots() for p in slot.parameters()]
+        assert len(owned) == len(set(owned)), "a parameter belongs to two slots, or to a slot and the stem"
+        assert set(owned) == set(self.parameters()), "a parameter belongs to no slot and not to the stem"
+        assert len(self.slot_names) == len(set(self.slot_names)) == len(self.slots()), (
+            "one name for each slot"
+        )
+
+    # -- what a family computes --------------------------------------------------------------------------
+
+    @abstractmethod
+    def init_weights(self, generator: torch.Generator) -> None:
+        """Draw every parameter afresh from `generator`, and from nothing else."""
+
+    @abstractmethod
+    def embed(self, x_BT: Tensor) -> Tensor:
+        """Token ids -> the residual stream `(B, T, D)`, fp32."""
+
+    @abstractmethod
+    def close(self, x_BTD: Tensor, dtype: torch.dtype) -> Tensor:
+        """The stream after the last slot -> the head's input, in `dtype`."""
+
+    @abstractmethod
+    def head_weight(self) -> Tensor:
+        """`(V padded, D)`, fp32."""
+
+    # -- carrying out a plan -----------------------------------------------------------------------------
+
+    def run_slots(self, x_BTD: Tensor, blocks: Sequence[BlockPlan] | None, dtype: torch.dtype) -> Tensor:
+        """Send the stream through the slots as planned; `blocks=None` means every slot at duty 1."""
+        slots = self.slots()
+        if blocks is None:
+            for slot in slots:
+                x_BTD = slot(x_BTD, dtype)
+            return x_BTD
+        assert len(blocks) == len(slots), f"a plan of {len(blocks)} rows for {len(slots)} slots"
+        for slot, plan in zip(slots, blocks, strict=True):
+            if plan.duty > 0:
+                x_BTD = _run_slot(slot, x_BTD, plan, plan.dtype or dtype)
+        return x_BTD
+
+    def forward_loss(
+        self,
+        x_BT: Tensor,
+        y_BT: Tensor,
+        blocks: Sequence[BlockPlan] | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> Tensor:
+        """Mean cross entropy of `y` given `x`, nats per token: a 0-d fp32 tensor on the model's device.
+
+        Args:
+            x_BT, y_BT: int64 token ids; `y` is `x` shifted by one.
+            blocks: one plan for each slot, or None for all on.
+            dtype: compute type of the matmuls, the head's included. Weights stay fp32 whatever it is.
+        """
+        x_BTD = self.close(self.run_slots(self.embed(x_BT), blocks, dtype), dtype)
+        return chunked_loss(x_BTD.flatten(0, 1), self.head_weight(), y_BT.flatten(), self.head_chunk)
+
+    def next_logits(
+        self,
+        x_BT: Tensor,
+        blocks: Sequence[BlockPlan] | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> Tensor:
+        """Logits of the token after `x`: `(B, V)` fp32 over the real vocabulary, so no padded id can win."""
+        x_BTD = self.run_slots(self.embed(x_BT), blocks, dtype)
+        x_BD = self.close(x_BTD[:, -1], dtype)
+        return nn.functional.linear(x_BD, self.head_weight()[: self.vocab_size].to(dtype)).float()
+
+
+def _run_slot(slot: nn.Module, x_BTD: Tensor, plan: BlockPlan, dtype: torch.dtype) -> Tensor:
+    """One slot at a duty above 0."""
+    with _trained(slot, plan.trained):
+        if plan.subset is None or plan.duty == 1.0:
+            return slot(x_BTD, dtype)
+        passing_STD = x_BTD.index_select(0, plan.subset)
+        return x_BTD.index_add(0, plan.subset, slot.residual(passing_STD, dtype))  # type: ignore[operator]
+
+
+@contextmanager
+def _trained(slot: nn.Module, trained: bool) -> Iterator[None]:
+    """Within it, autograd sees the slot's parameters as constants unless `trained`.
+
+    Whether a parameter gets a gradient is fixed when its graph is recorded, so the flags can go back as soon
+    as the forward pass is through the block; nothing outside ever sees them changed.
+    """
+    frozen = [] if trained else [p for p in slot.parameters() if p.requires_grad]
+    for p in frozen:
+        p.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for p in frozen:
+            p.requires_grad_(True)

@@ -1,0 +1,70 @@
+"""In which type matmuls are computed, and why. Weights and optimizer states are fp32 whatever it is.
+
+    device                      auto    also allowed    refused
+    GPU, compute 8.0 and up     bf16    fp32, fp16
+    older CUDA GPU              fp16    fp32            bf16: no bf16 units, emulation is slower than fp32
+    Apple GPU, macOS 14 and up  bf16    fp32            fp16: no loss scaling there
+    CPU                         fp32    bf16 (slower    fp16: no fp16 units, and nothing gained
+                                        on most)
+
+Called by `engine.train` at the start and for the `precision` command, so a name that cannot work is refused
+before anything changes. Where the cast happens is `engine.models.layers`.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from engine.errors import SlotdeckError, nearest
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def resolve(name: str, device: torch.device) -> tuple[str, str]:
+    """`auto` or a precision's name -> the precision to use here, and the reason in a few words.
+
+    Raises:
+        SlotdeckError: it cannot be computed on this device.
+    """
+    return choose(name, device.type, has_bf16(device))
+
+
+def dtype_of(name: str) -> torch.dtype:
+    """`fp32`, `bf16` or `fp16` -> the torch dtype.
+
+    Raises:
+        SlotdeckError: no such precision.
+    """
+    if name not in DTYPES:
+        raise SlotdeckError(
+            f"{name!r} is not a precision{nearest(name, list(DTYPES))}",
+            f"write one of {', '.join(DTYPES)} or auto",
+        )
+    return DTYPES[name]
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device has bf16 units of its own; a CPU counts as one that has, it always computes."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "mps":
+        return torch.backends.mps.is_macos_or_newer(14, 0)
+    return True
+
+
+def choose(name: str, kind: str, bf16: bool) -> tuple[str, str]:
+    """The rules themselves, of the kind of device (`cuda`, `mps`, `cpu`) and whether it has bf16."""
+    if name == "auto":
+        if kind == "cpu":
+            return "fp32", "fp32 is the fastest on a CPU"
+        if bf16:
+            return "bf16", "this GPU has bf16"
+        return ("fp16", "this GPU has no bf16") if kind == "cuda" else ("fp32", "this GPU has no bf16")
+    dtype_of(name)
+    if name == "fp16" and kind != "cuda":
+        raise SlotdeckError(f"fp16 needs a CUDA GPU, and this run is on {kind}", "choose bf16 or fp32")
+    if name == "bf16" and not bf16:
+        raise SlotdeckError(
+            "this GPU has no bf16", "choose fp16 or fp32" if kind == "cuda" else "choose fp32"
+        )
+    return name, "chosen"
