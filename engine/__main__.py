@@ -1,0 +1,32 @@
+"""`python -m engine RUN_DIR [--resume]`: the engine process. Started by the command line, in its own session.
+
+Exit codes: 0 finished or stopped, 1 failed while training (the traceback is in engine.out, the reason in the
+log), 2 refused before it began (one line on stderr), 3 stopped at once by a second signal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from engine.errors import SlotdeckError
+
+
+def main() -> int:
+    """Train the run in the folder given."""
+    parser = argparse.ArgumentParser(prog="python -m engine", description="Train the run in a run folder.")
+    parser.add_argument("run_dir", type=Path, help="a folder that `slotdeck train` made")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest good checkpoint")
+    given = parser.parse_args()
+    from engine.train.run import run_engine  # torch takes seconds to import: not before the arguments are read
+
+    try:
+        return run_engine(given.run_dir, resume=given.resume)
+    except SlotdeckError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""What each verb does to the run. Called by the loop at a step boundary, and nowhere else.
+
+`plan_change` judges a command against the run as it stands and says what it would change; nothing has happened
+yet. The loop logs that as applied, and only then calls the effect. A refused command has changed nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from engine.errors import SlotdeckError
+from engine.precision.policy import resolve
+from engine.protocol import commands as c
+from engine.train.schedule import LrControl
+from engine.units import format_count
+
+if TYPE_CHECKING:
+    from engine.train.run import Run
+
+
+class Refused(SlotdeckError):
+    """A command that cannot be done now, with a stable code for scripts."""
+
+    def __init__(self, code: str, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a command will do, told before it is done."""
+
+    before: str
+    after: str
+    effect: Callable[[], None]
+    cost: str = ""
+
+
+REPEATED_ON_RESUME = frozenset({"lr", "precision", "policy", "pin", "ban", "release"})
+"""Verbs that shape the training: a run resumed from before them meets them again at the same step."""
+
+
+def plan_change(run: Run, command: c.AnyCommand, command_id: str) -> Change:
+    """What `command` would change now.
+
+    Raises:
+        Refused: the run's state does not allow it.
+        SlotdeckError: a value is wrong (unknown slot, an option out of range).
+    """
+    match command:
+        case c.Pause():
+            return _pause(run)
+        case c.Resume():
+            return _resume(run)
+        case c.Step(n=n):
+            return _step(run, n)
+        case c.Stop(save=save):
+            after = "stopped, checkpoint saved" if save else "stopped, nothing saved"
+            return Change(run.state, after, lambda: run.stop(save, "stopped by the operator"))
+        case c.Checkpoint():
+            return _checkpoint(run, command_id)
+        case c.Lr(value=value):
+            return _lr(run, value)
+        case c.Precision(value=value, slot=slot):
+            return _precision(run, value, slot)
+        case c.Policy(name=name, options=options):
+            return _policy(run, name, options)
+        case c.Pin() | c.Ban() | c.Release():
+            return _hold(run, command)
+        case c.Evaluate():
+            tokens = run.validation.num_tokens
+            cost = f"one pass over {format_count(tokens)} validation tokens"
+            return Change("", "evaluating", lambda: run.evaluate(command_id), cost)
+        case c.Sample(prompt=prompt):
+            text = prompt or run.profile.sample.prompt
+            return Change("", "sampling", lambda: run.sample(text, command_id))
+        case c.Note(text=text):
+            return Change("", text, lambda: None)
+
+
+def _pause(run: Run) -> Change:
+    if run.state == "paused":
+        raise Refused("wrong-state", "the run is paused already", "resume or step it")
+    return Change(run.state, "paused", lambda: run.pause("paused by the operator"))
+
+
+def _resume(run: Run) -> Change:
+    if run.state != "paused":
+        raise Refused("wrong-state", f"the run is {run.state}, not paused")
+    return Change(run.state, "running", lambda: run.go("resumed by the operator"))
+
+
+def _step(run: Run, n: int) -> Change:
+    after = f"paused after step {min(run.step + n, run.total_steps)}"
+    return Change(run.state, after, lambda: run.go(f"stepping {n}", steps=n))
+
+
+def _checkpoint(run: Run, command_id: str) -> Change:
+    cost = "a copy of weights and states in memory, then a write beside the training"
+    return Change("", f"step-{run.step:08d}", lambda: run.save("asked by the operator", command_id, held=True), cost)
+
+
+def _lr(run: Run, value: str) -> Change:
+    new = LrControl.parse(value)
+    scheduled = run.scheduled_lr()
+
+    def effect() -> None:
+        run.lr_control = new
+
+    return Change(run.lr_control.describe(scheduled), new.describe(scheduled), effect)
+
+
+def _precision(run: Run, value: str, slot: str) -> Change:
+    name, _ = resolve(value, run.device)
+    if slot:
+        return _slot_precision(run, name, slot)
+
+    def effect() -> None:
+        run.set_precision(name)
+
+    return Change(run.precision, name, effect, "the first step may be slower")
+
+
+def _slot_precision(run: Run, name: str, slot: str) -> Change:
+    planner = run.planner
+    index = planner.resolve_slot(slot)
+    before = planner.precision_of(index) or f"{run.precision} (the run's)"
+    return Change(before, name, lambda: planner.set_precision(index, name))
+
+
+def _policy(run: Run, name: str, options: dict[str, float]) -> Change:
+    before = run.planner.describe()
+    trial = run.planner.copy()
+    trial.set_policy(name, options)
+    return Change(before, trial.describe(), lambda: run.planner.set_policy(name, options))
+
+
+def _hold(run: Run, command: c.Pin | c.Ban | c.Release) -> Change:
+    trial = run.planner.copy()
+    index = trial.resolve_slot(command.slot)
+    before = trial.describe_hold(index)
+    command = replace_slot(command, index, run)
+    hold(trial, command, index, run.step)
+    return Change(before, trial.describe_hold(index), lambda: hold(run.planner, command, index, run.step))

@@ -1,0 +1,120 @@
+"""From tensors on the device to step reports: summed there, brought over once a report.
+
+A step adds its loss and gradient norm to sums that stay on the device. Only a reporting step copies them to
+the host, all in one tensor: on the others nothing is read and the device is never waited for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.train.stopwatch import Stopwatch, stopwatch_for
+
+EMA_PER_STEP = 0.02
+"""Weight of one step in `loss_ema`: a memory of about 50 steps."""
+SPEED_PER_REPORT = 0.2
+"""Weight of one report in the speed that the ETA is computed from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a report says of the steps since the last one."""
+
+    steps: int
+    loss: float
+    """Mean over the steps whose loss was finite; NaN if none was."""
+    loss_ema: float
+    grad_norm: float
+    tokens_per_s: float
+    step_ms: float
+    data_ms: float
+    forward_ms: float
+    backward_ms: float
+    optimizer_ms: float
+    active_slots: float
+    skipped_steps: int
+
+
+class Meter:
+    """Gathers steps until a report is due."""
+
+    def __init__(
+        self, device: torch.device, reports_per_s: float, clock_s: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._clock_s = clock_s
+        self._min_gap_s = 1 / reports_per_s
+        self._sums = torch.zeros(4, dtype=torch.float64 if device.type != "mps" else torch.float32, device=device)
+        self.stopwatch: Stopwatch = stopwatch_for(device)
+        self.loss_ema: float | None = None
+        self.seconds_per_step: float | None = None
+        """Recent speed, evaluations, saves and pauses excluded."""
+        self._steps = 0
+        self._tokens = 0
+        self._active = 0.0
+        self._since_s = clock_s()
+        self._outside_s = 0.0
+        self._last_report_s = float("-inf")
+
+    def add(self, loss: Tensor, grad_norm: Tensor, finite: Tensor, tokens: int, active_slots: float) -> None:
+        """A step was done. `loss`, `grad_norm` and `finite` are 0-d tensors on the device and stay there."""
+        ok = finite.to(self._sums.dtype)
+        zero = torch.zeros_like(ok)
+        self._sums += torch.stack(
+            (
+                torch.where(finite, loss.detach().to(self._sums.dtype), zero),
+                torch.where(finite, grad_norm.detach().to(self._sums.dtype), zero),
+                ok,
+                1 - ok,
+            )
+        )
+        self._steps += 1
+        self._tokens += tokens
+        self._active += active_slots
+
+    def outside(self, seconds: float) -> None:
+        """This much of the time was not training: an evaluation, a save, a pause."""
+        self._outside_s += seconds
+
+    def due(self) -> bool:
+        """Whether enough time has passed since the last report."""
+        return self._steps > 0 and self._clock_s() - self._last_report_s >= self._min_gap_s
+
+    def read(self) -> Reading:
+        """The report on the steps since the last; the one place where the host waits for the device."""
+        assert self._steps, "a report needs a step"
+        loss_sum, norm_sum, good, skipped = self._sums.tolist()
+        self._sums.zero_()
+        now = self._clock_s()
+        busy_s = max(1e-9, now - self._since_s - self._outside_s)
+        phases = self.stopwatch.read()
+        nan = float("nan")
+        loss = loss_sum / good if good else nan
+        if good:
+            keep = (1 - EMA_PER_STEP) ** self._steps
+            self.loss_ema = loss if self.loss_ema is None else keep * self.loss_ema + (1 - keep) * loss
+        per_step_s = busy_s / self._steps
+        old = self.seconds_per_step
+        self.seconds_per_step = per_step_s if old is None else old + SPEED_PER_REPORT * (per_step_s - old)
+        reading = Reading(
+            steps=self._steps,
+            loss=loss,
+            loss_ema=nan if self.loss_ema is None else self.loss_ema,
+            grad_norm=norm_sum / good if good else nan,
+            tokens_per_s=self._tokens / busy_s,
+            step_ms=1000 * per_step_s,
+            data_ms=phases.data_ms,
+            forward_ms=phases.forward_ms,
+            backward_ms=phases.backward_ms,
+            optimizer_ms=phases.optimizer_ms,
+            active_slots=self._active / self._steps,
+            skipped_steps=round(skipped),
+        )
+        self._steps = self._tokens = 0
+        self._active = self._outside_s = 0.0
+        self._since_s = self._last_report_s = now
+        return reading

@@ -1,0 +1,232 @@
+"""The run: everything that is true of it while its engine lives, and what can be done to it.
+
+`Run` is the engine's one mutable object. `engine.train.build` makes it, the loop steps it, `apply` changes it on
+the operator's word. Its methods are called from the training thread only.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from engine import evaluate
+from engine.checkpoint.writer import CheckpointWriter, Saved
+from engine.control.mailbox import Accepted, Mailbox
+from engine.data.loader import Loader, ValidationSet
+from engine.models.slotted import SlottedModel
+from engine.optim.adamw import SlotAdamW
+from engine.precision.policy import dtype_of
+from engine.precision.scaling import LossScaling
+from engine.profile.schema import Profile
+from engine.protocol.events import Alarm, CheckpointSaved, Evaluated, LogLine, Progress, Sampled, StateChanged, StepReport
+from engine.runlog.writer import LogWriter
+from engine.slots.plan import Plan
+from engine.slots.planner import Planner
+from engine.telemetry.torch_memory import MemoryWatch
+from engine.tokenizer.bpe import Vocabulary
+from engine.train.metrics import Meter
+from engine.train.schedule import LrControl, scheduled_lr
+from engine.train.step import take_step
+from engine.units import format_bytes
+
+
+@dataclass
+class Run:
+    """A run, from its first step or a checkpoint, to its end."""
+
+    run_dir: Path
+    profile: Profile
+    device: torch.device
+    model: SlottedModel
+    optimizer: SlotAdamW
+    scaling: LossScaling
+    loader: Loader
+    validation: ValidationSet
+    planner: Planner
+    meter: Meter
+    memory: MemoryWatch
+    log: LogWriter
+    mailbox: Mailbox
+    writer: CheckpointWriter
+    vocabulary: Vocabulary | None
+
+    step: int = 0
+    """Optimizer steps done."""
+    branch: int = 0
+    tokens: int = 0
+    """Tokens trained on."""
+    rev: int = 0
+    """Commands applied."""
+    state: str = "starting"
+    precision: str = "fp32"
+    lr_control: LrControl = field(default_factory=LrControl)
+    best_val_loss: float | None = None
+    last_evaluated: int = -1
+    """Step of the last evaluation."""
+    last_sampled: int = -1
+    last_saved: int = -1
+    to_repeat: list[tuple[int, Accepted]] = field(default_factory=list)
+    """Commands applied after the checkpoint this run resumed from, with their steps, oldest first."""
+    stopping: bool = False
+    save_at_stop: bool = True
+    stop_reason: str = ""
+    steps_left: int | None = None
+    """Steps until the run pauses by itself."""
+    signals: list[int] = field(default_factory=list)
+    """Signals received and not yet obeyed; handlers only append."""
+    plan: Plan | None = None
+
+    @property
+    def total_steps(self) -> int:
+        """Where the run ends."""
+        return self.profile.train.steps
+
+    # -- states ------------------------------------------------------------------------------------------
+
+    def enter(self, state: str, reason: str) -> None:
+        """Change the state, told before it holds."""
+        self.log.commit(StateChanged(state=state, step=self.step, reason=reason))
+        self.state = state
+
+    def pause(self, reason: str) -> None:
+        """Stay at this boundary, memory kept."""
+        self.steps_left = None
+        self.report()
+        self.enter("paused", reason)
+
+    def go(self, reason: str, steps: int | None = None) -> None:
+        """Run on; pause again after `steps`."""
+        self.steps_left = steps
+        self.enter("running", reason)
+
+    def stop(self, save: bool, reason: str) -> None:
+        """End at this boundary."""
+        self.stopping, self.save_at_stop, self.stop_reason = True, save, reason
+
+    # -- one step ----------------------------------------------------------------------------------------
+
+    def scheduled_lr(self) -> float:
+        """The profile's learning rate for the next step."""
+        return scheduled_lr(self.step, self.total_steps, self.profile.optim)
+
+    def choose_slots(self) -> None:
+        """Draw the next step's plan, and log it if it differs from the last."""
+        plan = self.planner.plan(self.step)
+        if self.plan is None or plan.changed_from(self.plan):
+            self.log.emit(plan.to_event(self.step, self.branch))
+        self.plan = plan
+
+    def take_step(self) -> None:
+        """One optimizer step under the plan."""
+        assert self.plan is not None, "slots are chosen before the step"
+        train = self.profile.train
+        with self.memory.watching(self.step):
+            self.tokens += take_step(
+                self.model,
+                self.optimizer,
+                self.loader,
+                self.scaling,
+                self.meter,
+                blocks=self.plan.blocks(dtype_of),
+                dtype=dtype_of(self.precision),
+                device=self.device,
+                lr=self.lr_control.lr(self.scheduled_lr()),
+                accumulate=train.accumulate,
+                grad_clip=train.grad_clip,
+            )
+        self.step += 1
+
+    # -- telling -----------------------------------------------------------------------------------------
+
+    def tell(self) -> None:
+        """Report if it is time to, and count down a `step` command."""
+        if self.meter.due():
+            self.report()
+        if self.steps_left is not None:
+            self.steps_left -= 1
+            if self.steps_left == 0:
+                self.pause("stepped")
+
+    def report(self) -> None:
+        """Say what the steps since the last report did. The one place where the device is read."""
+        if not self.meter.has_steps:
+            return
+        r = self.meter.read()
+        speed = self.meter.seconds_per_step
+        overridden = any(row.precision for row in self.plan.rows) if self.plan else False
+        self.log.emit(
+            StepReport(
+                step=self.step,
+                branch=self.branch,
+                steps=r.steps,
+                tokens=self.tokens,
+                loss=r.loss,
+                loss_ema=r.loss_ema,
+                lr=self.optimizer.lr,
+                grad_norm=r.grad_norm,
+                tokens_per_s=r.tokens_per_s,
+                step_ms=r.step_ms,
+                data_ms=r.data_ms,
+                forward_ms=r.forward_ms,
+                backward_ms=r.backward_ms,
+                optimizer_ms=r.optimizer_ms,
+                active_slots=r.active_slots,
+                precision=f"{self.precision}*" if overridden else self.precision,
+                eta_s=None if speed is None else speed * (self.total_steps - self.step),
+                skipped_steps=r.skipped_steps,
+            )
+        )
+        if r.skipped_steps:
+            self.alarm(
+                "warning",
+                "loss-not-finite",
+                f"{r.skipped_steps} of the last {r.steps} steps had a loss or gradient that is not finite; not applied",
+                "lower the learning rate, or go to a wider precision" if self.precision != "fp16" else "",
+            )
+        if split := self.memory.due(self.step):
+            self.log.emit(split)
+
+    def alarm(self, level: str, code: str, message: str, remedy: str = "") -> None:
+        """Tell the operator now."""
+        self.log.commit(Alarm(step=self.step, level=level, code=code, message=message, remedy=remedy))
+
+    # -- once in a while ---------------------------------------------------------------------------------
+
+    def do_what_is_due(self) -> None:
+        """Evaluate, sample and save as the profile says."""
+        profile, last = self.profile, self.step >= self.total_steps
+        if last or _due(self.step, profile.evaluate.every):
+            self.evaluate()
+        if _due(self.step, profile.sample.every):
+            self.sample(profile.sample.prompt)
+        if not last and _due(self.step, profile.checkpoint.every):
+            self.save("due")
+
+    def evaluate(self, command_id: str = "") -> None:
+        """The validation loss, all slots on; nothing of the training is touched."""
+        self.report()
+        started = time.perf_counter()
+
+        def told(done: int, total: int) -> None:
+            self.log.emit(Progress(task="evaluate", done=done, total=total))
+
+        loss, tokens = evaluate.validate(self.model, self.validation, dtype_of(self.precision), self.device, told)
+        seconds = time.perf_counter() - started
+        self.meter.outside(seconds)
+        self.last_evaluated = self.step
+        if self.best_val_loss is None or loss < self.best_val_loss:
+            self.best_val_loss = loss
+        self.log.commit(
+            Evaluated(
+                step=self.step,
+                branch=self.branch,
+                loss=loss,
+                perplexity=evaluate.perplexity(loss),
+                tokens=tokens,
+                seconds=seconds,
+                command_id=command_id,
+            )
+        )
