@@ -1,0 +1,156 @@
+"""The journal: what was asked and what came of it, rebuilt from the log, which is the only record.
+
+The engine reads it when it starts: to answer repeated commands, to apply those accepted and never answered,
+and, when it resumes from an earlier checkpoint, to apply again what came after. The server keeps it current.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.control.mailbox import Accepted
+from engine.errors import SlotdeckError
+from engine.protocol import events as e
+from engine.protocol.codec import decode
+from engine.protocol.commands import Command
+from engine.protocol.frames import encode_frame
+from engine.protocol.verbs import from_args
+
+REMEMBERED = 10_000
+"""Commands whose outcome is kept for repeats; older ones are forgotten first."""
+
+Key = tuple[str, str]
+"""Client id and command id."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The logged frames of one command's life, as they were written."""
+
+    accepted: bytes = b""
+    answer: bytes = b""
+    """Applied or refused; empty while it waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A command that took effect."""
+
+    event: e.CommandApplied
+    command: Command
+    client_id: str
+    who: str
+    seq: int
+
+
+class Journal:
+    """Every command of the run, and the counters that go on after a restart."""
+
+    def __init__(self) -> None:
+        self.outcomes: OrderedDict[Key, Outcome] = OrderedDict()
+        self.applied: list[Applied] = []
+        """In the order of the log, every branch."""
+        self.rev = 0
+        """Highest revision so far."""
+        self.branch = 0
+        """Highest branch so far."""
+        self.fence = 0
+        self.holder = ""
+        self.holder_who = ""
+        self.last_seq = 0
+        """Of the log's last frame."""
+        self.unreadable: list[str] = []
+        """Commands in the log that this version does not know, each with its reason."""
+        self._waiting: OrderedDict[Key, Accepted | None] = OrderedDict()
+        self._accepted: dict[Key, tuple[Command, str]] = {}
+
+    @classmethod
+    def read(cls, run_dir: Path) -> Journal:
+        """The journal of a run's log; an empty one when there is no log yet."""
+        from engine.runlog.reader import LogReader
+
+        journal = cls()
+        for entry in LogReader(run_dir).entries():
+            if entry.kind in RECORDED:
+                framed = encode_frame(entry.kind, entry.seq, entry.t_ns, entry.payload)
+                journal.record(entry.seq, decode(entry.kind, entry.payload), framed)
+            journal.last_seq = max(journal.last_seq, entry.seq)
+        return journal
+
+    @property
+    def unanswered(self) -> list[Accepted]:
+        """Accepted, durable, and neither applied nor refused: to be applied now."""
+        return [waiting for waiting in self._waiting.values() if waiting is not None]
+
+    def outcome(self, client_id: str, command_id: str) -> Outcome | None:
+        """What is known of a command, `None` when it is new."""
+        return self.outcomes.get((client_id, command_id))
+
+    def applied_after(self, step: int, rev: int | None = None) -> list[Applied]:
+        """What to apply again after going back to the state at `step`, in order, each command once.
+
+        `rev` is the revision of that state, as its checkpoint recorded it; it tells apart the commands
+        applied at `step` itself. Without it only those of later steps are given.
+        """
+        last: dict[Key, Applied] = {}
+        for done in self.applied:
+            if (done.event.rev > rev) if rev is not None else (done.event.step > step):
+                last[done.client_id, done.event.command_id] = done
+        return sorted(last.values(), key=lambda done: (done.event.step, done.seq))
+
+    def record(self, seq: int, event: object, framed: bytes) -> None:
+        """Take in one logged event, if it belongs to a command's life or the run's counters."""
+        match event:
+            case e.CommandAccepted():
+                key = (event.client_id, event.command_id)
+                self._remember(key).accepted = framed
+                self._waiting[key] = self._command(event, seq)
+            case e.CommandApplied():
+                key = self._key(event)
+                self._remember(key).answer = framed
+                self._waiting.pop(key, None)
+                self.rev = max(self.rev, event.rev)
+                if key in self._accepted:
+                    command, who = self._accepted[key]
+                    self.applied.append(Applied(event, command, key[0], who, seq))
+            case e.CommandRefused():
+                key = self._key(event)
+                self._remember(key).answer = framed
+                self._waiting.pop(key, None)
+            case e.LeaseChanged():
+                self.fence = max(self.fence, event.fence)
+                self.holder, self.holder_who = event.holder, event.who
+            case e.RunStarted():
+                self.branch = max(self.branch, event.branch)
+            case _:
+                pass
+
+    def _key(self, event: e.CommandApplied | e.CommandRefused) -> Key:
+        """An answer without a client belongs to whoever waits for that command id, or once did."""
+        if event.client_id:
+            return (event.client_id, event.command_id)
+        known = (*self._waiting, *self._accepted)
+        return next((key for key in known if key[1] == event.command_id), ("", event.command_id))
+
+    def _remember(self, key: Key) -> Outcome:
+        outcome = self.outcomes.setdefault(key, Outcome())
+        while len(self.outcomes) > REMEMBERED:
+            self.outcomes.popitem(last=False)
+        return outcome
+
+    def _command(self, event: e.CommandAccepted, seq: int) -> Accepted | None:
+        try:
+            command = from_args(event.verb, dict(event.args))
+        except SlotdeckError as error:
+            self.unreadable.append(error.message)
+            return None
+        self._accepted[event.client_id, event.command_id] = (command, event.who)
+        return Accepted(event.command_id, event.client_id, event.who, command, seq)
+
+
+RECORDED = frozenset(
+    t.KIND for t in (e.CommandAccepted, e.CommandApplied, e.CommandRefused, e.LeaseChanged, e.RunStarted)
+)
+"""The kinds that a journal looks at."""
