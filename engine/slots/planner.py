@@ -1,0 +1,224 @@
+"""The planner: the policy proposes, holds beat it, and no plan leaves the model without a slot.
+
+`engine.train` asks it for a plan before each step and carries the operator's pins, bans and policies to it.
+The plan of step N follows from the settings, the seed and N alone: nothing that a checkpoint could miss.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.errors import SlotdeckError, nearest
+from engine.profile.schema import Slots
+from engine.slots.holds import Hold, banned, pinned
+from engine.slots.plan import Plan, SlotPlan
+from engine.slots.policies import Policy
+
+
+class Planner:
+    """Settings of one run's slots, and the plans that follow from them."""
+
+    def __init__(self, profile: Slots, num_slots: int, slot_names: list[str], total_steps: int) -> None:
+        assert num_slots == len(slot_names), f"{num_slots} slots and {len(slot_names)} names"
+        assert num_slots > 0, "a model without slots has nothing to plan"
+        self.slot_names = list(slot_names)
+        self.policy = Policy.from_profile(profile)
+        self._profile = profile
+        self._total_steps = total_steps
+        self._holds: dict[int, Hold] = {}
+        self._precision: dict[int, str] = {}
+
+    # -- plans -------------------------------------------------------------------------------------------
+
+    def plan(self, step: int) -> Plan:
+        """What every slot does in the step that follows `step` steps done."""
+        self._holds = {i: hold for i, hold in self._holds.items() if hold.in_force(step)}
+        depth = len(self.slot_names)
+        keep = self.policy.keep(step, self._total_steps, self._stays())
+        drawn = self.policy.draw(step, self._profile.seed, depth)
+        rows = [self._row(i, keep[i], drawn[i]) for i in range(depth)]
+        if not any(row.duty for row in rows):
+            self._rescue(rows, keep, drawn)
+        return Plan(
+            rows=tuple(rows),
+            policy=self.policy.name,
+            reason=self._summary(step, keep),
+            draw=f"sequences:{self._profile.seed}:{step}",
+        )
+
+    # -- the operator's word -----------------------------------------------------------------------------
+
+    def pin(self, slot: int, duty: float = 1.0, trained: bool = True, until: int | None = None) -> None:
+        """Keep a slot at `duty`, whatever the policy says.
+
+        Raises:
+            SlotdeckError: no such duty, or no slot would be left on.
+        """
+        self._hold(slot, pinned(duty, trained, until))
+
+    def ban(self, slot: int, until: int | None = None) -> None:
+        """Keep a slot off, whatever the policy says.
+
+        Raises:
+            SlotdeckError: no slot would be left on.
+        """
+        self._hold(slot, banned(until))
+
+    def release(self, slot: int) -> None:
+        """Give a slot back to the policy.
+
+        Raises:
+            SlotdeckError: nobody holds it.
+        """
+        if slot not in self._holds:
+            raise SlotdeckError(
+                f"{self.slot_names[slot]} is not held", "pin or ban a slot before releasing it"
+            )
+        del self._holds[slot]
+
+    def set_policy(self, name: str, options: dict[str, float]) -> None:
+        """Another policy, from the next plan on. Options not given are the profile's.
+
+        Raises:
+            SlotdeckError: no such policy or option (the nearest is named), or a value out of range.
+        """
+        self.policy = Policy.from_profile(self._profile).changed(name, options)
+
+    def set_precision(self, slot: int, name: str) -> None:
+        """The compute type of one slot's matmuls; empty: the run's."""
+        if name:
+            self._precision[slot] = name
+        else:
+            self._precision.pop(slot, None)
+
+    def resolve_slot(self, text: str) -> int:
+        """`"3"` or `"block.3"` -> 3.
+
+        Raises:
+            SlotdeckError: no such slot; the nearest is named.
+        """
+        word = text.strip()
+        if word in self.slot_names:
+            return self.slot_names.index(word)
+        if word.isascii() and word.isdigit() and int(word) < len(self.slot_names):
+            return int(word)
+        last = len(self.slot_names) - 1
+        raise SlotdeckError(
+            f"no slot {text!r}{nearest(word, self.slot_names)}",
+            f"give a number from 0 to {last} or a name from {self.slot_names[0]} to {self.slot_names[last]}",
+        )
+
+    # -- as people read it -------------------------------------------------------------------------------
+
+    def describe(self) -> str:
+        """The policy as one would type it."""
+        return self.policy.describe()
+
+    def describe_hold(self, slot: int, step: int | None = None) -> str:
+        """`pin until 500`, or `free` when nobody holds the slot (at `step`, when given)."""
+        hold = self._holds.get(slot)
+        return hold.describe() if hold and (step is None or hold.in_force(step)) else "free"
+
+    def precision_of(self, slot: int) -> str:
+        """The slot's own compute type, or empty."""
+        return self._precision.get(slot, "")
+
+    # -- copies and checkpoints --------------------------------------------------------------------------
+
+    def copy(self) -> Planner:
+        """An independent one with the same settings, to try a change on."""
+        other = Planner(self._profile, len(self.slot_names), self.slot_names, self._total_steps)
+        other.load_state(self.state())
+        return other
+
+    def state(self) -> dict[str, Any]:
+        """Plain values for a checkpoint: policy, holds and precisions by slot name."""
+        names = self.slot_names
+        return {
+            "policy": {
+                "name": self.policy.name,
+                "mean_duty": self.policy.mean_duty,
+                "full_from": self.policy.full_from,
+                "every": self.policy.every,
+            },
+            "holds": {
+                names[i]: {"kind": h.kind, "duty": h.duty, "trained": h.trained, "until": h.until}
+                for i, h in self._holds.items()
+            },
+            "precision": {names[i]: name for i, name in self._precision.items()},
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on with saved settings.
+
+        Raises:
+            SlotdeckError: a slot is held that this model does not have; nothing is changed then.
+        """
+        holds = {self.resolve_slot(name): Hold(**hold) for name, hold in state["holds"].items()}
+        precision = {self.resolve_slot(name): value for name, value in state["precision"].items()}
+        self.policy = Policy(**state["policy"])
+        self._holds, self._precision = holds, precision
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    def _stays(self) -> list[bool]:
+        """Slots the policy never drops."""
+        last = len(self.slot_names) - 1
+        first_stays, last_stays = self._profile.keep_first, self._profile.keep_last
+        return [(i == 0 and first_stays) or (i == last and last_stays) for i in range(last + 1)]
+
+    def _row(self, slot: int, keep: float, drawn: float) -> SlotPlan:
+        precision = self._precision.get(slot, "")
+        if hold := self._holds.get(slot):
+            return SlotPlan(
+                duty=hold.duty,
+                trained=hold.trained,
+                held=hold.kind,
+                until=hold.until,
+                precision=precision,
+                reason=f"held: {hold.describe()}",
+            )
+        duty, reason = self._proposal(slot, keep, drawn)
+        return SlotPlan(duty=duty, precision=precision, reason=reason)
+
+    def _proposal(self, slot: int, keep: float, drawn: float) -> tuple[float, str]:
+        if self.policy.name == "all":
+            return 1.0, "every slot works"
+        if self._stays()[slot]:
+            return 1.0, "first block stays on" if slot == 0 else "last block stays on"
+        if keep >= 1.0:
+            return 1.0, "keep 1.00"
+        if drawn < keep:
+            return 1.0, f"drew {drawn:.2f} < keep {keep:.2f}"
+        return 0.0, f"drew {drawn:.2f} >= keep {keep:.2f}"
+
+    def _rescue(self, rows: list[SlotPlan], keep: list[float], drawn: list[float]) -> None:
+        """The draw left no slot on: the free one that came nearest works."""
+        free = [i for i, row in enumerate(rows) if not row.held]
+        assert free, "holds that leave no slot on are refused when they are made"
+        nearest_slot = max(free, key=lambda i: keep[i] - drawn[i])
+        rows[nearest_slot] = SlotPlan(
+            duty=1.0, precision=rows[nearest_slot].precision, reason="one slot must work, and it came nearest"
+        )
+
+    def _hold(self, slot: int, hold: Hold) -> None:
+        holds = {**self._holds, slot: hold}
+        if len(holds) == len(self.slot_names) and not any(h.duty for h in holds.values()):
+            raise SlotdeckError(
+                f"{hold.kind} {self.slot_names[slot]}: no slot would be left on", "release another slot first"
+            )
+        self._holds = holds
+
+    def _summary(self, step: int, keep: list[float]) -> str:
+        policy, held = self.policy, len(self._holds)
+        mean = sum(keep) / len(keep)
+        full = policy.full_step(self._total_steps)
+        if policy.name == "all":
+            text = "all slots on"
+        elif policy.name == "random":
+            text = f"random: mean keep {mean:.2f}"
+        elif step >= full:
+            text = f"anneal: all on from step {full}"
+        else:
+            text = f"anneal: mean keep {mean:.2f}, all on from step {full}"
+        return f"{text}, {held} held" if held else text
