@@ -128,7 +128,7 @@ class Curve:
                     self.not_finite.append(at)
         if stop > first and isfinite(column.last[stop - 1]):
             self.last = column.last[stop - 1]
-        while len(base.step) > CAPACITY:
+        while len(self) > CAPACITY:
             self._fold()
 
     def draw(self, into: Columns, start: float, end: float, first: int, last: int) -> None:
@@ -191,7 +191,7 @@ class Curve:
 
 
 class Series:
-    """One scalar over the whole run. A later branch leaves the earlier one at its fork; both stay drawable."""
+    """One scalar over the whole run. A later branch leaves the earlier at its fork; both stay drawable."""
 
     def __init__(self, name: str) -> None:
         self.name = name
