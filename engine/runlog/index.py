@@ -1,0 +1,169 @@
+"""A run's past, opened in milliseconds: the curves, the life-cycle events, and the way to any moment.
+
+Called by the cockpit's link (live attach and replay), the home screen and the catalog. Sealed segments are
+read by their footers; only what was never sealed is scanned.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from functools import cached_property
+from pathlib import Path
+
+from engine.runlog.pyramid import Track
+from engine.runlog.reader import Entry, lost_header
+from engine.runlog.segment import FILE_MAGIC, read_footer, read_header, segment_paths
+from engine.runlog.segment_index import SegmentIndex, index_from_footer, scan_segment
+
+RAW_REPORTS = 8192
+"""The newest reports, kept one by one; older ones come in buckets of 64."""
+
+
+class History:
+    """The log as it was when this was made. What came later is read with `LogReader.seek(head_seq + 1)`."""
+
+    def __init__(self, run_dir: Path, raw_reports: int = RAW_REPORTS) -> None:
+        """Open the log of a run.
+
+        Args:
+            run_dir: the run folder.
+            raw_reports: how many of the newest reports `tracks` holds one by one; 0 is the fastest to open.
+
+        Raises:
+            SlotdeckError: not a run folder, unreadable, or written by a newer slotdeck.
+        """
+        self._raw_reports = raw_reports
+        self._segments: list[SegmentIndex] = []
+        self._scanned: SegmentIndex | None = None
+        left = raw_reports
+        for path in reversed(segment_paths(run_dir)):
+            segment = _open(path, left)
+            if segment is not None:
+                left -= segment.reports
+                self._segments.insert(0, segment)
+
+    @property
+    def head_seq(self) -> int:
+        """Sequence number of the last event; 0 for an empty log."""
+        return self._segments[-1].head_seq if self._segments else 0
+
+    @property
+    def first_seq(self) -> int:
+        """Sequence number of the first event; 1 for an empty log."""
+        return self._segments[0].header.first_seq if self._segments else 1
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Unix time of the first and of the last event; (0, 0) for an empty log."""
+        filled = [s for s in self._segments if s.frames]
+        if not filled:
+            return 0.0, 0.0
+        first, last = filled[0], filled[-1]
+        return first.header.wall_of(first.span_t_ns[0]), last.header.wall_of(last.span_t_ns[1])
+
+    @property
+    def damage(self) -> list[tuple[str, int, int]]:
+        """`(segment, offset, size)` of bytes that were no valid frame."""
+        return [(s.path.name, offset, size) for s in self._segments for offset, size in s.damage]
+
+    @cached_property
+    def tracks(self) -> Track:
+        """Every scalar of every step report: buckets of 64, the newest `raw_reports` one by one."""
+        whole = Track()
+        for segment in self._segments:
+            whole.extend(segment.track)
+        return whole
+
+    @cached_property
+    def marks(self) -> list[Entry]:
+        """Every life-cycle event, in order."""
+        return [entry for segment in self._segments for entry in segment.marks()]
+
+    @cached_property
+    def latest(self) -> dict[int, Entry]:
+        """The newest event of each kind."""
+        return {entry.kind: entry for entry in self._latest_before(self.head_seq + 1)}
+
+    def seq_at(self, step: int | None = None, wall_s: float | None = None) -> int:
+        """Where the run reached a step (on the newest branch that has it) or a moment: a sequence number.
+
+        That of the first event at or after it; `head_seq + 1` when it lies beyond the end.
+        """
+        assert (step is None) != (wall_s is None), "give a step or a moment"
+        if step is not None:
+            return self._seq_of_step(step)
+        assert wall_s is not None
+        for segment in self._segments:
+            if segment.frames and segment.header.wall_of(segment.span_t_ns[1]) >= wall_s:
+                places = self._every_place(segment).places
+                t_ns = segment.header.mono_ns + round((wall_s - segment.header.wall_s) * 1e9)
+                at = bisect_left(places.t_ns, max(t_ns, 0))
+                return places.seq[min(at, len(places.seq) - 1)]
+        return self.head_seq + 1
+
+    def state_before(self, seq: int) -> list[Entry]:
+        """What a viewer applies to show the moment just before `seq`: no curve, everything else.
+
+        All life-cycle events up to there and the newest of each telemetry kind, in order.
+        """
+        found: dict[int, Entry] = {}
+        for segment in self._segments:
+            if segment.header.first_seq >= seq:
+                break
+            found.update((entry.seq, entry) for entry in segment.marks(before_seq=seq))
+        found.update((entry.seq, entry) for entry in self._latest_before(seq))
+        return [found[number] for number in sorted(found)]
+
+    def _latest_before(self, seq: int) -> list[Entry]:
+        segment = next((s for s in reversed(self._segments) if s.header.first_seq < seq), None)
+        if segment is None:
+            return []
+        # The header's snapshot stands for all segments before.
+        newest = {
+            kept.kind: Entry(kept.seq, kept.kind, 0, kept.wall_s, kept.payload)
+            for kept in segment.header.snapshot
+        }
+        if seq > segment.head_seq:
+            offsets = sorted(segment.latest.values())
+        else:
+            places = self._every_place(segment).places
+            end = bisect_left(places.seq, seq)
+            offsets = [
+                places.offset[at] for kind in segment.latest if (at := places.kind.rfind(kind, 0, end)) >= 0
+            ]
+        newest.update((entry.kind, entry) for entry in segment.entries_at(offsets))
+        return list(newest.values())
+
+    def _seq_of_step(self, step: int) -> int:
+        """Backwards to the last place where the step was still below: what follows is the newest branch."""
+        beyond = self.head_seq + 1
+        for segment in reversed(self._segments):
+            steps = segment.places.step
+            for at in range(len(steps) - 1, -1, -1):
+                if 0 <= steps[at] < step:
+                    return self._first_reaching(segment, at, step) or beyond
+                beyond = segment.places.seq[at] if steps[at] >= step else beyond
+        return self._first_reaching(self._segments[0], 0, step) or beyond if self._segments else beyond
+
+    def _first_reaching(self, segment: SegmentIndex, at: int, step: int) -> int | None:
+        places = self._every_place(segment).places
+        start = bisect_left(places.seq, segment.places.seq[at])
+        return next((places.seq[i] for i in range(start, len(places.seq)) if places.step[i] >= step), None)
+
+    def _every_place(self, segment: SegmentIndex) -> SegmentIndex:
+        """The segment with the place of every frame; the last one asked for is kept."""
+        if segment.places.kind:
+            return segment
+        if self._scanned is None or self._scanned.path != segment.path:
+            self._scanned = segment.scanned()
+        return self._scanned
+
+
+def _open(path: Path, raw_reports: int) -> SegmentIndex | None:
+    header, start = read_header(path)
+    if start == 0:
+        return None  # being made at this moment
+    footer = read_footer(path)
+    if header is not None and footer is not None and not 0 < footer.pyramid.reports <= raw_reports:
+        return index_from_footer(path, header, start, footer)
+    return scan_segment(path, header or lost_header(path), max(start, len(FILE_MAGIC)), max(raw_reports, 0))
