@@ -32,7 +32,7 @@ SHARD_TOKENS = 100_000_000
 """Tokens in a shard: 200 MB at 16 bits, convenient to copy."""
 TRAIN_BYTES = 256 << 20
 """A tokenizer is learnt from about this much input; more hardly changes it and takes minutes."""
-BYTES_PER_WORKER = 4 << 20
+BYTES_PER_WORKER = 2 << 20
 """Input that is worth starting one more process for."""
 
 
@@ -114,7 +114,7 @@ def prepare(
     with _disk_errors(target), staging.staged(target) as folder, closing(encoded):
         train = ShardWriter(folder, "train", header, shard_tokens)
         val = ShardWriter(folder, "val", header, shard_tokens)
-        with closing(train), closing(val):
+        with train, val:
             _split(encoded, Splitter(train, val, val_share), header, total_bytes, progress)
         if not train.counts.documents:
             raise _empty(files, tally)

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -49,16 +50,18 @@ class ShardWriter:
     def counts(self) -> Split:
         return Split(self._shards, self._documents, self._tokens)
 
-    def close(self) -> None:
-        """Seal the last shard: header in place, contents on the disk."""
-        if self._file is not None:
-            self._seal()
+    def __enter__(self) -> Self:
+        return self
 
-    def abandon(self) -> None:
-        """Let go of the file without sealing it; the folder is about to be removed."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+    def __exit__(self, fault: type[BaseException] | None, *_: object) -> None:
+        """Seal the last shard and put it on the disk; after a fault, just let go of it."""
+        try:
+            if fault is None and self._file is not None:
+                self._seal()
+        finally:
+            if self._file is not None:
+                with suppress(OSError):  # what is still buffered may have no room on the disk
+                    self._file.close()
 
     def _seal(self) -> None:
         assert self._file is not None, "only an open shard is sealed"

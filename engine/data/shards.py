@@ -97,8 +97,8 @@ class Shards:
         need = max(self.max_id + 1, 0 if self.headerless else self.vocab_size)
         if need > model_vocab:
             raise SlotdeckError(
-                f"{self.data_dir} has a vocabulary of {need:,}, but the model's vocab_size is {model_vocab:,}",
-                f"set model.vocab_size to 0 or at least {need}, or prepare the data with the model's tokenizer",
+                f"{self.data_dir} has a vocabulary of {need:,}, but the model's vocab_size is {model_vocab}",
+                f"set model.vocab_size to 0 or at least {need}, or use data of the model's tokenizer",
             )
         if vocab_hash and self.vocab_hash and vocab_hash != self.vocab_hash:
             raise SlotdeckError(

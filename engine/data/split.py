@@ -17,37 +17,40 @@ Document = npt.NDArray[np.integer]
 class Splitter:
     """Sends each document to the training or the validation shards.
 
-    A small corpus may have no document under the share. Then the one with the smallest digest is taken, so
-    that there is something to validate on; to know it, the best candidate so far is held back from training.
+    A small corpus may have no document under the share, or none above it. Then the one with the smallest
+    digest is for validation, and the only one there is for training. To know it at the end, one document is
+    held back while either side has none.
     """
 
     def __init__(self, train: ShardWriter, val: ShardWriter, val_share: float) -> None:
         self._train, self._val = train, val
         self._limit = int(val_share * 2**64)
-        self._held: tuple[int, Document] | None = None
+        self._train_held: tuple[int, Document] | None = None
+        """The best candidate for validation, while there is nothing better."""
+        self._val_held: Document | None = None
 
     def add(self, document: Document, digest: int) -> None:
         if digest < self._limit:
-            self._val.add(document)
             self._let_go()
-        elif self._limit == 0 or self._val.counts.documents:
+            if self._val_held is None and not self._train.counts.documents:
+                self._val_held = document
+            else:
+                self._val.add(document)
+        elif self._limit == 0 or self._val_held is not None or self._val.counts.documents:
             self._train.add(document)
-        elif self._held is None:
-            self._held = (digest, document)
-        elif digest < self._held[0]:
+        elif self._train_held is None or digest < self._train_held[0]:
             self._let_go()
-            self._held = (digest, document)
+            self._train_held = (digest, document)
         else:
             self._train.add(document)
 
     def finish(self) -> None:
-        """Place the document held back: for validation, unless it is the only one there is."""
-        if self._held is not None and self._train.counts.documents:
-            self._val.add(self._held[1])
-            self._held = None
-        self._let_go()
+        """Place what is held back: for validation, unless training would have nothing."""
+        last = self._train_held[1] if self._train_held is not None else self._val_held
+        if last is not None:
+            (self._val if self._train.counts.documents else self._train).add(last)
 
     def _let_go(self) -> None:
-        if self._held is not None:
-            self._train.add(self._held[1])
-            self._held = None
+        if self._train_held is not None:
+            self._train.add(self._train_held[1])
+            self._train_held = None
