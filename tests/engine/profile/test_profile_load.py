@@ -1,4 +1,4 @@
-"""A profile resolves as its author would expect, and each mistake is one line that says where and what to do."""
+"""A profile resolves as its author would expect; each mistake is one line that says where and what to do."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_mistake_is_one_line_that_names_file_place_and_remedy(
         ("train.steps", ["no key=value"]),
         ("=3", ["no key=value"]),
         ("train.step=3", ["did you mean 'steps'"]),
-        ("trian.steps=3", ["did you mean 'train'"]),
+        ("trian.steps=3", ["did you mean 'train.steps'"]),
         ("train=3", ["is a table"]),
         ("train.steps=many", ["'many'", "not a whole number"]),
         ("train.steps=2.5", ["not a whole number"]),

@@ -1,0 +1,75 @@
+"""The thread that looks at the machine once a period and says `Hardware`.
+
+Started by the engine's run. It shares nothing with the training loop but the log's queue, so a slow disk, a
+hanging driver or a lost GPU never delays a step.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.protocol.events import Gpu, Hardware
+from engine.telemetry.host import Host
+from engine.telemetry.nvml_process import NvmlProcess
+
+
+class Sampler:
+    """Emits one `Hardware` event a period from `start` to `close`."""
+
+    def __init__(
+        self, emit: Callable[[Hardware], None], every_s: float, disk_path: Path, nvml: bool = True
+    ) -> None:
+        """Nothing runs before `start`.
+
+        Args:
+            emit: takes each event; called from the sampler's thread, must not block.
+            every_s: period.
+            disk_path: on the file system whose free space matters: the run folder.
+            nvml: look for NVIDIA GPUs, in a child process.
+        """
+        self._emit = emit
+        self._every_s = every_s
+        self._host = Host(disk_path)
+        self._nvml = NvmlProcess(every_s) if nvml else None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first event comes at once, without percentages."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the thread and the child. Safe to call twice, or without `start`."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                self._emit(self._sample())
+                if self._stop.wait(self._every_s):
+                    return
+        finally:
+            if self._nvml is not None:
+                self._nvml.close()
+
+    def _sample(self) -> Hardware:
+        gpus: list[Gpu] = []
+        status = ""
+        if self._nvml is not None:
+            gpus, status = self._nvml.poll()
+        host = self._host.read()
+        return Hardware(
+            cpu_percent=host.cpu_percent,
+            process_cpu_percent=host.process_cpu_percent,
+            ram_used_bytes=host.ram_used_bytes,
+            ram_total_bytes=host.ram_total_bytes,
+            process_rss_bytes=host.process_rss_bytes,
+            disk_free_bytes=host.disk_free_bytes,
+            disk_total_bytes=host.disk_total_bytes,
+            gpus=gpus,
+            gpu_status=status,
+        )
