@@ -1,0 +1,259 @@
+"""A line chart in braille: curves, validation points, and the operator's hand on the axis.
+
+The cockpit, replay and compare screens feed it a `ChartView`. It keeps its axes still as long as it can, and
+draws from the curves' min/max levels, so a million points cost what a thousand do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from math import inf, log10
+from typing import ClassVar
+
+from rich.style import Style
+
+from tui.state.formatting import fixed
+from tui.state.series import Columns, Series
+from tui.widgets.axes import Span, grown, label, nice_step, ticks
+from tui.widgets.braille import CHARS, Canvas, extent
+from tui.widgets.lines import Lines, Pieces, justified
+
+GUTTER = 7
+"""Columns left of the plot: a label of six and the axis."""
+OUTLIERS = 0.02
+"""Share of a noisy curve's columns that may run off the axis at either end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plotted:
+    """A curve of the chart."""
+
+    label: str
+    series: Series
+    version: int
+    """`series.version`: what makes two views of one series differ."""
+    kind: str = "line"
+    """`line`: light, as noisy values are. `strong`: on top of it. `points`: a mark for each value."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartView:
+    """What a chart shows."""
+
+    title: str
+    curves: tuple[Plotted, ...]
+    ticks: tuple[int, ...] = ()
+    """Steps at which the operator acted."""
+    checkpoints: tuple[int, ...] = ()
+    total_steps: int | None = None
+    window: tuple[int, int] | None = None
+    """First and last step to show; `None`: all, with room to grow."""
+    log: bool = False
+    cursor: int | None = None
+    """The step a replay is at; what lies beyond it is dim."""
+    empty: str = "no reports yet"
+
+
+class Chart(Lines[ChartView]):
+    """Draws a `ChartView`."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "chart--axis", "chart--title", "chart--line", "chart--strong", "chart--points", "chart--dim",
+        "chart--tick", "chart--checkpoint", "chart--bad",
+    }  # fmt: skip
+    DEFAULT_CSS = """
+    Chart { height: 1fr; min-height: 4; }
+    Chart > .chart--axis { color: $text-muted; }
+    Chart > .chart--title { color: $foreground; text-style: bold; }
+    Chart > .chart--line { color: $primary; }
+    Chart > .chart--strong { color: $accent; text-style: bold; }
+    Chart > .chart--points { color: $success; text-style: bold; }
+    Chart > .chart--dim { color: $text-disabled; }
+    Chart > .chart--tick { color: $foreground; text-style: bold; }
+    Chart > .chart--checkpoint { color: $secondary; }
+    Chart > .chart--bad { color: $error; text-style: bold; }
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._y = Span()
+        self._y_of: tuple[str, bool] = ("", False)
+
+    def step_at(self, x: int) -> int | None:
+        """The step under a column of the widget."""
+        if self.view is None or not GUTTER <= x < self.size.width:
+            return None
+        start, end = self._domain(self.view)
+        return round(start + (end - start) * (x - GUTTER + 0.5) / (self.size.width - GUTTER))
+
+    def draw(self, view: ChartView, width: int, height: int) -> list[Pieces]:
+        legend = self._legend(view, width)
+        with_labels = height >= 7
+        rows = height - 2 - with_labels
+        cells = width - GUTTER
+        if rows < 2 or cells < 8:
+            return [legend]
+        start, end = self._domain(view)
+        drawn = [(c, c.series.live(start, end, cells * 2)) for c in view.curves if c.kind != "points"]
+        scale = log10 if view.log else float
+        low, high = self._range(view, drawn, start, end)
+        if low > high:
+            return [legend, *[[]] * (rows // 2), [(view.empty.center(width), self.look("axis"))]]
+        grid = self._grid(view, start, end, cells, rows)
+        for curve in view.curves:
+            if curve.kind != "points":
+                left = Canvas(cells, rows)
+                left.line(curve.series.abandoned(start, end, cells * 2), low, high, scale, dotted=True)
+                _paint(grid, left, self.look("dim"))
+        for curve, columns in drawn:
+            canvas = Canvas(cells, rows)
+            canvas.line(columns, low, high, scale)
+            _paint(grid, canvas, self.look(curve.kind))
+        self._points(view, grid, start, end, low, high)
+        self._cursor(view, grid, start, end)
+        out = [legend]
+        names = self._y_labels(view, low, high, rows)
+        axis = self.look("axis")
+        for y, cells_row in enumerate(grid):
+            name = names.get(y)
+            head = f"{name:>6}┤" if name else "      │"
+            out.append([(head, axis), *_runs(cells_row)])
+        out.extend(self._x_axis(view, start, end, cells, with_labels))
+        return out
+
+    # -- what is where -----------------------------------------------------------------------------------
+
+    def _domain(self, view: ChartView) -> tuple[float, float]:
+        if view.window is not None:
+            return float(view.window[0]), float(max(view.window[1], view.window[0] + 1))
+        last = max((c.series.last_step for c in view.curves), default=0)
+        return 0.0, float(grown(last, view.total_steps))
+
+    def _range(
+        self, view: ChartView, drawn: list[tuple[Plotted, Columns]], start: float, end: float
+    ) -> tuple[float, float]:
+        scale = log10 if view.log else float
+        low, high = inf, -inf
+        for curve, columns in drawn:
+            a, b = extent(columns, scale, OUTLIERS if curve.kind == "line" else 0.0)
+            low, high = min(low, a), max(high, b)
+        for curve in view.curves:
+            if curve.kind == "points":
+                for step, value, _ in curve.series.points():
+                    if start <= step <= end and (value > 0 or not view.log):
+                        low, high = min(low, scale(value)), max(high, scale(value))
+        if low > high:
+            return low, high
+        if self._y_of != (view.title, view.log):
+            self._y, self._y_of = Span(), (view.title, view.log)
+        return self._y.fit(low, high)
+
+    def _grid(self, view: ChartView, start: float, end: float, cells: int, rows: int) -> list[list[_Cell]]:
+        blank = (" ", self.rich_style)
+        grid = [[blank] * cells for _ in range(rows)]
+        guide = ("┊", self.look("dim"))
+        for step in view.ticks:
+            if start <= step <= end:
+                x = _cell(step, start, end, cells)
+                for row in grid:
+                    row[x] = guide
+        return grid
+
+    def _points(
+        self, view: ChartView, grid: list[list[_Cell]], start: float, end: float, low: float, high: float
+    ) -> None:
+        rows, cells = len(grid), len(grid[0])
+        for curve in view.curves:
+            if curve.kind != "points":
+                continue
+            for step, value, live in curve.series.points():
+                if not start <= step <= end or (view.log and value <= 0):
+                    continue
+                y = int((high - (log10(value) if view.log else value)) / (high - low) * rows)
+                mark = ("●", self.look("points")) if live else ("○", self.look("dim"))
+                grid[min(max(y, 0), rows - 1)][_cell(step, start, end, cells)] = mark
+
+    def _cursor(self, view: ChartView, grid: list[list[_Cell]], start: float, end: float) -> None:
+        if view.cursor is None or not start <= view.cursor <= end:
+            return
+        at = _cell(view.cursor, start, end, len(grid[0]))
+        dim, here = self.look("dim"), ("│", self.look("tick"))
+        for row in grid:
+            row[at + 1 :] = [(char, dim) for char, _ in row[at + 1 :]]
+            if row[at][0] in " ┊":
+                row[at] = here
+
+    # -- what is written ---------------------------------------------------------------------------------
+
+    def _legend(self, view: ChartView, width: int) -> Pieces:
+        axis = self.look("axis")
+        row: Pieces = [(view.title, self.look("title"))]
+        signs = {"line": "⣿", "strong": "━", "points": "●"}
+        for curve in view.curves:
+            look = self.look(curve.kind)
+            value = fixed(curve.series.last)
+            row += [("  ", axis), (signs[curve.kind], look), (f" {curve.label} ", axis), (value, look)]
+        marks: Pieces = []
+        if width >= 72:
+            if view.ticks:
+                marks += [("▲", self.look("tick")), (" operator  ", axis)]
+            if view.checkpoints:
+                marks += [("◆", self.look("checkpoint")), (" checkpoint  ", axis)]
+        if view.log:
+            marks.append(("log", axis))
+        return justified(row, marks, width, axis)
+
+    def _y_labels(self, view: ChartView, low: float, high: float, rows: int) -> dict[int, str]:
+        count = max(2, rows // 3)
+        step = nice_step(high - low, count)
+        names = {}
+        for value in ticks(low, high, count):
+            y = min(rows - 1, int((high - value) / (high - low) * rows))
+            names[y] = fixed(10**value, 6).strip() if view.log else label(value, step)
+        return names
+
+    def _x_axis(
+        self, view: ChartView, start: float, end: float, cells: int, with_labels: bool
+    ) -> Iterable[Pieces]:
+        axis = self.look("axis")
+        line: list[_Cell] = [("─", axis)] * cells
+        words = [" "] * (GUTTER + cells)
+        step = nice_step(end - start, max(2, cells // 12))
+        for value in ticks(start, end, max(2, cells // 12)):
+            x = _cell(value, start, end, cells)
+            line[x] = ("┴", axis)
+            text = label(value, step)
+            at = min(max(GUTTER + x - len(text) // 2, 0), GUTTER + cells - len(text))
+            if at >= 0 and not "".join(words[max(at - 2, 0) : at + len(text) + 1]).strip():
+                words[at : at + len(text)] = text
+        marks = [(s, ("◆", self.look("checkpoint"))) for s in view.checkpoints]
+        marks += [(s, ("▲", self.look("tick"))) for s in view.ticks]
+        marks += [(s, ("!", self.look("bad"))) for c in view.curves for s in c.series.not_finite]
+        for at_step, mark in marks:
+            if start <= at_step <= end:
+                line[_cell(at_step, start, end, cells)] = mark
+        yield [("      └", axis), *_runs(line)]
+        if with_labels:
+            yield [("".join(words), axis)]
+
+
+_Cell = tuple[str, Style]
+
+
+def _cell(step: float, start: float, end: float, cells: int) -> int:
+    return min(cells - 1, int((step - start) / (end - start) * cells))
+
+
+def _paint(grid: list[list[_Cell]], canvas: Canvas, style: Style) -> None:
+    """Lay a canvas over the grid: where it has dots, they replace what was there."""
+    for row, dots in zip(grid, canvas.rows, strict=True):
+        for x, bits in enumerate(dots):
+            if bits:
+                row[x] = (CHARS[bits], style)
+
+
+def _runs(cells: list[_Cell]) -> Pieces:
+    """Neighbours of one style as one piece."""
+    return [("".join(c for c, _ in run), style) for style, run in groupby(cells, key=lambda cell: cell[1])]

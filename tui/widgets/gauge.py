@@ -1,0 +1,140 @@
+"""The machine, a row each for CPU, memory, disk and every GPU, with small meters.
+
+What a device does not say is `n/a`, never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.style import Style
+
+from engine.protocol.events import Gpu, Hardware
+from engine.text import one_line
+from tui.state.formatting import fit, percent, size
+from tui.widgets.lines import Lines, Pieces
+
+HOT = 90.0
+"""Percent from which a meter warns."""
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareView:
+    """What the rows show."""
+
+    hardware: Hardware | None
+    cpu_name: str = ""
+    stale: bool = False
+    """The figures are old: the link or the sampler is lost."""
+
+
+class Gauges(Lines[HardwareView]):
+    """Draws a `HardwareView`."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "gauges--title", "gauges--muted", "gauges--value", "gauges--meter", "gauges--hot", "gauges--track"
+    }  # fmt: skip
+    DEFAULT_CSS = """
+    Gauges { height: auto; min-height: 3; }
+    Gauges > .gauges--title { color: $foreground; text-style: bold; }
+    Gauges > .gauges--muted { color: $text-muted; }
+    Gauges > .gauges--value { color: $foreground; }
+    Gauges > .gauges--meter { color: $primary; text-style: bold; }
+    Gauges > .gauges--hot { color: $error; text-style: bold; }
+    Gauges > .gauges--track { color: $foreground 20%; }
+    """
+
+    def draw(self, view: HardwareView, width: int, height: int) -> list[Pieces]:
+        hw = view.hardware
+        muted = self.look("muted")
+        if hw is None:
+            return [[("hardware", self.look("title"))], [("no sample yet", muted)]]
+        bar = max(4, min(20, width // 6))
+        own = [f"this run {hw.process_cpu_percent:.0f}%"] if hw.process_cpu_percent is not None else []
+        rss = [f"this run {size(hw.process_rss_bytes).strip()}"] if hw.process_rss_bytes is not None else []
+        disk = _share(_less(hw.disk_total_bytes, hw.disk_free_bytes), hw.disk_total_bytes)
+        free = [f"{size(hw.disk_free_bytes).strip()} free"] if hw.disk_free_bytes is not None else []
+        rows = [
+            self._row("CPU", hw.cpu_percent, bar, [*own, one_line(view.cpu_name, 60)]),
+            self._row(
+                "RAM", _share(hw.ram_used_bytes, hw.ram_total_bytes), bar,
+                [f"{size(hw.ram_used_bytes)} of {size(hw.ram_total_bytes).strip()}", *rss],
+            ),
+            self._row("disk", disk, bar, free),
+        ]  # fmt: skip
+        for gpu in hw.gpus:
+            rows.append(self._gpu(gpu, bar, width))
+        if not hw.gpus:
+            rows.append(
+                [("GPU  ", self.look("title")), (fit(one_line(hw.gpu_status) or "n/a", width - 5), muted)]
+            )
+        if view.stale:
+            rows = [[(text, muted) for text, _ in row] for row in rows]
+        return rows[:height]
+
+    def _row(self, name: str, value: float | None, bar: int, notes: list[str]) -> Pieces:
+        row: Pieces = [(f"{name:<5}", self.look("title")), *self._meter(value, bar)]
+        row += [
+            (f" {percent(value)} ", self._value(value)),
+            (" " + "  ".join(filter(None, notes)), self.look("muted")),
+        ]
+        return row
+
+    def _gpu(self, gpu: Gpu, bar: int, width: int) -> Pieces:
+        muted, value = self.look("muted"), self.look("value")
+        memory = _share(gpu.memory_used_bytes, gpu.memory_total_bytes)
+        row: Pieces = [(f"GPU{gpu.index:<2}"[:5], self.look("title")), *self._meter(gpu.utilisation, bar)]
+        row.append((f" {percent(gpu.utilisation)} ", self._value(gpu.utilisation)))
+        row += [
+            (" mem ", muted),
+            *self._meter(memory, max(4, bar // 2)),
+            (f" {size(gpu.memory_used_bytes)}", value),
+        ]
+        facts = [
+            f"of {size(gpu.memory_total_bytes).strip()}",
+            _watts(gpu),
+            f"{gpu.temperature_c:.0f} °C" if gpu.temperature_c is not None else "temp n/a",
+            f"{gpu.sm_clock_mhz} MHz" if gpu.sm_clock_mhz is not None else "clock n/a",
+            f"held down: {one_line(gpu.throttle, 30)}" if gpu.throttle else "",
+            one_line(gpu.name, 30),
+        ]
+        room = width - sum(len(text) for text, _ in row)
+        for fact in filter(None, facts):
+            if len(fact) + 2 > room:
+                break
+            row.append((("  " if fact != facts[0] else " ") + fact, muted))
+            room -= len(fact) + 2
+        return row
+
+    def _meter(self, value: float | None, width: int) -> Pieces:
+        return meter(None if value is None else value / 100, width, self._ink(value), self.look("track"))
+
+    def _ink(self, value: float | None) -> Style:
+        return self.look("hot" if value is not None and value >= HOT else "meter")
+
+    def _value(self, value: float | None) -> Style:
+        return self.look("muted" if value is None else "value")
+
+
+def meter(share: float | None, width: int, ink: Style, track: Style) -> Pieces:
+    """A bar that is `share` full: thick on thin, so it reads without colour; dots when unknown."""
+    if share is None:
+        return [("·" * width, track)]
+    halves = round(min(max(share, 0.0), 1.0) * width * 2)
+    full, half = divmod(halves, 2)
+    return [("━" * full + "╸" * half, ink), ("─" * (width - full - half), track)]
+
+
+def _share(used: int | None, total: int | None) -> float | None:
+    return None if used is None or not total else 100 * used / total
+
+
+def _less(total: int | None, part: int | None) -> int | None:
+    return None if total is None or part is None else total - part
+
+
+def _watts(gpu: Gpu) -> str:
+    if gpu.power_w is None:
+        return "power n/a"
+    return f"{gpu.power_w:3.0f} W" + (f" of {gpu.power_limit_w:.0f}" if gpu.power_limit_w is not None else "")

@@ -1,0 +1,113 @@
+"""The base of every widget that draws itself: run-length rows, of which only changed ones are sent.
+
+A subclass says what its rows are (`draw`); a screen hands it a frozen view (`show`). Textual resends a row
+from the widget's left edge to the last dirty column, so the dirty span ends where the change does.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+View = TypeVar("View")
+Pieces = list[tuple[str, Style]]
+"""A row in the making: texts and their styles, from left to right."""
+
+
+class Lines(Widget, Generic[View]):
+    """Draws a view as rows of text."""
+
+    view: View | None = None
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._strips: list[Strip] = []
+        self._drawn_at: tuple[int, int] | None = None
+
+    def draw(self, view: View, width: int, height: int) -> list[Pieces]:
+        """The rows of `view`, at most `height`; each is cut or padded to `width`."""
+        raise NotImplementedError
+
+    def show(self, view: View) -> None:
+        """Draw this view from now on; rows that stay as they are cost nothing."""
+        if view == self.view:
+            return
+        self.view = view
+        if self.is_mounted and self._drawn_at == tuple(self.size):
+            old, self._strips = self._strips, self._fresh()
+            top, left = self.gutter.top, self.gutter.left
+            regions = [
+                Region(0, y + top, changed_end(before, after) + left, 1)
+                for y, (before, after) in enumerate(zip(old, self._strips, strict=True))
+                if before != after
+            ]
+            if regions:
+                self.refresh(*regions)
+
+    def redraw(self) -> None:
+        """Draw everything afresh: a new size, theme or way of drawing."""
+        self._drawn_at = None
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._drawn_at = None
+
+    def render_line(self, y: int) -> Strip:
+        if self._drawn_at != tuple(self.size):
+            self._strips = self._fresh()
+            self._drawn_at = (self.size.width, self.size.height)
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
+
+    def look(self, name: str) -> Style:
+        """The style of a component class, by the part of its name after `--`."""
+        return self.get_component_rich_style(f"{self._prefix}--{name}")
+
+    @property
+    def _prefix(self) -> str:
+        return next(iter(self.COMPONENT_CLASSES)).partition("--")[0]
+
+    def _fresh(self) -> list[Strip]:
+        width, height = self.size
+        base = self.rich_style
+        rows = self.draw(self.view, width, height) if self.view is not None and width > 0 else []
+        strips = [
+            Strip([Segment(text, style) for text, style in row if text])
+            .adjust_cell_length(width, base)
+            .simplify()
+            for row in rows[:height]
+        ]
+        return strips + [Strip.blank(width, base)] * (height - len(strips))
+
+
+def changed_end(before: Strip, after: Strip) -> int:
+    """One past the last column in which two rows of the same width differ."""
+    end = after.cell_length
+    for old, new in zip(reversed(list(before)), reversed(list(after)), strict=False):
+        if old != new:
+            if old.style == new.style and len(new.text) == new.cell_length:
+                shared = 0
+                for a, b in zip(reversed(old.text), reversed(new.text), strict=False):
+                    if a != b:
+                        break
+                    shared += 1
+                end -= shared
+            break
+        end -= new.cell_length
+    return max(end, 1)
+
+
+def length(row: Pieces) -> int:
+    """Columns of a row whose text is all single-width."""
+    return sum(len(text) for text, _ in row)
+
+
+def justified(left: Pieces, right: Pieces, width: int, fill: Style) -> Pieces:
+    """`left` and `right` at the ends of a row; `right` is dropped when there is no room."""
+    room = width - length(left) - length(right)
+    return [*left, (" " * room, fill), *right] if room >= 1 else left

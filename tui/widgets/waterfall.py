@@ -1,0 +1,202 @@
+"""The slots at work: time runs down, one row a tick, duty as intensity, holds above.
+
+Rows wrap like an electrocardiogram: the newest overwrites the oldest and a blank row runs ahead of it, so a
+tick costs one row to the terminal, not a screen. Shape says everything that colour says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import ClassVar
+
+from rich.style import Style
+
+from engine.protocol.events import SlotRow
+from tui.state.formatting import duty as duty_text
+from tui.state.formatting import fit
+from tui.state.slot_history import SlotTick
+from tui.widgets.lines import Lines, Pieces
+
+SHADES = "·░▒▓█"
+"""Duty 0, up to 3/8, up to 5/8, below 7/8, and from there on."""
+FORWARD_ONLY = "╱"
+"""A slot that works without being trained."""
+GUTTER = 7
+"""Columns for the step at the left, where there is room for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaterfallView:
+    """What a waterfall shows."""
+
+    names: tuple[str, ...]
+    """The slots, in the order of the slot table."""
+    rows: tuple[SlotRow, ...]
+    """The plan now; empty before the first."""
+    ticks: tuple[SlotTick, ...]
+    """At least as many of the newest as the widget has lines; oldest first."""
+    policy: str = ""
+    selected: int | None = None
+    """The slot whose reason is told in the last row."""
+
+
+class Waterfall(Lines[WaterfallView]):
+    """Draws a `WaterfallView`."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "waterfall--title", "waterfall--muted", "waterfall--on", "waterfall--off", "waterfall--forward",
+        "waterfall--pin", "waterfall--ban", "waterfall--selected",
+    }  # fmt: skip
+    DEFAULT_CSS = """
+    Waterfall { height: 1fr; min-height: 4; }
+    Waterfall > .waterfall--title { color: $foreground; text-style: bold; }
+    Waterfall > .waterfall--muted { color: $text-muted; }
+    Waterfall > .waterfall--on { color: $primary; }
+    Waterfall > .waterfall--off { color: $text-disabled; }
+    Waterfall > .waterfall--forward { color: $secondary; }
+    Waterfall > .waterfall--pin { color: $success; text-style: bold; }
+    Waterfall > .waterfall--ban { color: $error; text-style: bold; }
+    Waterfall > .waterfall--selected { color: $foreground; text-style: bold reverse; }
+    """
+
+    def draw(self, view: WaterfallView, width: int, height: int) -> list[Pieces]:
+        muted = self.look("muted")
+        count = len(view.names)
+        if not count or not view.rows:
+            return [[("slots", self.look("title"))], [("no plan yet", muted)]]
+        active = sum(row.duty for row in view.rows)
+        out: list[Pieces] = [
+            [
+                ("slots ", self.look("title")),
+                (f"{active:g} of {count} at work  ", muted),
+                (view.policy, muted),
+            ]
+        ]
+        grid = _Grid.fitting(count, width)
+        out.append(self._numbers(view, grid))
+        out.append(self._holds(view, grid))
+        foot = self._foot(view, width) if height >= 8 or view.selected is not None else None
+        lines = height - len(out) - (foot is not None)
+        out.extend(self._wrapped(view, grid, max(lines, 0)))
+        if foot is not None:
+            out.append(foot)
+        return out
+
+    def slot_at(self, x: int) -> int | None:
+        """The slot under a column of the widget."""
+        if self.view is None or not self.view.names:
+            return None
+        grid = _Grid.fitting(len(self.view.names), self.size.width)
+        at = (x - grid.gutter) // grid.cell * grid.merged
+        return at if x >= grid.gutter and at < len(self.view.names) else None
+
+    def _numbers(self, view: WaterfallView, grid: _Grid) -> Pieces:
+        muted, chosen = self.look("muted"), self.look("selected")
+        row: Pieces = [("step".rjust(grid.gutter - 1) + " " if grid.gutter else "", muted)]
+        free = 0
+        for x, first in enumerate(range(0, len(view.names), grid.merged)):
+            number = _number(view.names[first], first)
+            here = x * grid.cell
+            if here < free:
+                continue
+            row.append((" " * (here - free), muted))
+            picked = view.selected is not None and first <= view.selected < first + grid.merged
+            row.append((number.ljust(grid.ink), chosen if picked else muted))
+            free = here + max(len(number), grid.ink) + (len(number) >= grid.cell)
+            if free > here + grid.cell:
+                row.append((" ", muted))
+                continue
+            row.append((" " * (here + grid.cell - free), muted))
+            free = here + grid.cell
+        return row
+
+    def _holds(self, view: WaterfallView, grid: _Grid) -> Pieces:
+        muted = self.look("muted")
+        row: Pieces = [(" " * grid.gutter, muted)]
+        for first in range(0, len(view.rows), grid.merged):
+            plans = view.rows[first : first + grid.merged]
+            mark, name = " ", "muted"
+            if any(p.held == "ban" for p in plans):
+                mark, name = "B", "ban"
+            elif any(p.held == "pin" for p in plans):
+                mark, name = "P", "pin"
+            elif any(p.pruned for p in plans):
+                mark = "✗"
+            elif not all(p.trained for p in plans):
+                mark, name = "f", "forward"
+            row.append(((mark if mark == " " else mark.ljust(grid.ink)).ljust(grid.cell), self.look(name)))
+        return row
+
+    def _wrapped(self, view: WaterfallView, grid: _Grid, lines: int) -> list[Pieces]:
+        out: list[Pieces] = [[] for _ in range(lines)]
+        if lines < 2:
+            return [self._tick(tick, grid, True) for tick in view.ticks[-lines:]] if lines else []
+        newest = view.ticks[-1].index if view.ticks else -1
+        for tick in view.ticks[-(lines - 1) :]:
+            out[tick.index % lines] = self._tick(tick, grid, tick.index == newest)
+        return out
+
+    def _tick(self, tick: SlotTick, grid: _Grid, newest: bool) -> Pieces:
+        muted = self.look("muted")
+        row: Pieces = []
+        if grid.gutter:
+            row.append((f"{tick.step:>{grid.gutter - 1}}" + ("▸" if newest else " "), muted))
+        cells: list[tuple[str, Style]] = []
+        for first in range(0, len(tick.duty), grid.merged):
+            part = slice(first, first + grid.merged)
+            duties = tick.duty[part]
+            mean = sum(duties) / len(duties)
+            shade = SHADES[
+                0 if mean == 0 else 1 if mean < 0.375 else 2 if mean < 0.625 else 3 if mean < 0.875 else 4
+            ]
+            held = next((h for h in tick.held[part] if h), "")
+            name = held or ("on" if mean else "off")
+            if mean and not any(tick.trained[part]):
+                shade, name = FORWARD_ONLY, held or "forward"
+            cells.append((shade * grid.ink, self.look(name)))
+            if grid.cell > grid.ink:
+                cells.append((" " * (grid.cell - grid.ink), self.look(name)))
+        row += [("".join(text for text, _ in run), look) for look, run in groupby(cells, key=lambda c: c[1])]
+        return row
+
+    def _foot(self, view: WaterfallView, width: int) -> Pieces:
+        muted = self.look("muted")
+        if view.selected is not None and view.selected < len(view.rows):
+            row = view.rows[view.selected]
+            said = f"{view.names[view.selected]}  duty {duty_text(row.duty)}"
+            if row.held:
+                said += f", {row.held}" + (f" until {row.until}" if row.until is not None else "")
+            if not row.trained:
+                said += ", forward only"
+            return [(fit(said + (f": {row.reason}" if row.reason else ""), width), self.look("title"))]
+        legend = "░▒▓█ duty  · off  ╱ forward only  P pinned  B banned"
+        return [(legend if width >= len(legend) else fit("░▒▓█ duty  P pin  B ban", width), muted)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """How slots share the width."""
+
+    gutter: int
+    cell: int
+    """Columns a slot takes, its gap included."""
+    ink: int
+    """Columns drawn of it."""
+    merged: int
+    """Slots in a cell: more than one when there are more slots than columns."""
+
+    @classmethod
+    def fitting(cls, count: int, width: int) -> _Grid:
+        gutter = GUTTER if width >= GUTTER + 2 * count or width >= 60 else 0
+        room = max(width - gutter, 1)
+        cell = min(room // count, 6)
+        if cell < 1:
+            return cls(gutter, 1, 1, -(-count // room))
+        return cls(gutter, cell, cell - 1 if cell >= 3 else cell, 1)
+
+
+def _number(name: str, index: int) -> str:
+    """The number in a slot's name, or its place in the table."""
+    digits = name.rpartition(".")[2]
+    return digits if digits.isdigit() else str(index)
