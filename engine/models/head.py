@@ -27,8 +27,9 @@ the own one was faster, ms for loss and gradients, D = 128, V = 4,096, one threa
     4,096   OWN_4096
 
 Precision: matmuls in the dtype of `h` (the run's), softmax and losses in fp32, `dW` summed in fp32. `g` is
-kept unscaled, between -1 and 1, and 1/N comes last: in fp16 `g / N` would vanish below 6e-8. A CPU multiplies the
-same rounded numbers in fp32: few have bf16 units, and without them a bf16 matmul took three times as long.
+kept unscaled, between -1 and 1, and 1/N comes last: in fp16 `g / N` would vanish below 6e-8. A CPU
+multiplies the same rounded numbers in fp32: few have bf16 units, and without them bf16 took three times as
+long.
 
 Never compiled: `linear_cross_entropy` falls back under `torch.compile`, so callers keep it outside.
 

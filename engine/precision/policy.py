@@ -62,7 +62,10 @@ def choose(name: str, kind: str, bf16: bool) -> tuple[str, str]:
         return ("fp16", "this GPU has no bf16") if kind == "cuda" else ("fp32", "this GPU has no bf16")
     dtype_of(name)
     if name == "fp16" and kind != "cuda":
-        raise SlotdeckError(f"fp16 needs a CUDA GPU, and this run is on {kind}", "choose bf16 or fp32")
+        raise SlotdeckError(
+            f"fp16 needs a CUDA GPU, and this run is on {kind}",
+            "choose bf16 or fp32" if bf16 else "choose fp32",
+        )
     if name == "bf16" and not bf16:
         raise SlotdeckError(
             "this GPU has no bf16", "choose fp16 or fp32" if kind == "cuda" else "choose fp32"
