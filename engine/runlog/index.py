@@ -6,7 +6,6 @@ read by their footers; only what was never sealed is scanned.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from functools import cached_property
 from pathlib import Path
 
@@ -34,7 +33,6 @@ class History:
         """
         self._raw_reports = raw_reports
         self._segments: list[SegmentIndex] = []
-        self._scanned: SegmentIndex | None = None
         left = raw_reports
         for path in reversed(segment_paths(run_dir)):
             segment = _open(path, left)
@@ -82,7 +80,12 @@ class History:
     @cached_property
     def latest(self) -> dict[int, Entry]:
         """The newest event of each kind."""
-        return {entry.kind: entry for entry in self._latest_before(self.head_seq + 1)}
+        if not self._segments:
+            return {}
+        segment = self._segments[-1]
+        newest = _snapshot(segment)
+        newest.update((e.kind, e) for e in segment.entries_at(sorted(segment.latest.values())))
+        return newest
 
     def seq_at(self, step: int | None = None, wall_s: float | None = None) -> int:
         """Where the run reached a step (on the newest branch that has it) or a moment: a sequence number.
@@ -95,10 +98,8 @@ class History:
         assert wall_s is not None
         for segment in self._segments:
             if segment.frames and segment.header.wall_of(segment.span_t_ns[1]) >= wall_s:
-                places = self._every_place(segment).places
                 t_ns = segment.header.mono_ns + round((wall_s - segment.header.wall_s) * 1e9)
-                at = bisect_left(places.t_ns, max(t_ns, 0))
-                return places.seq[min(at, len(places.seq) - 1)]
+                return segment.first_at_time(max(t_ns, 0)) or self.head_seq + 1
         return self.head_seq + 1
 
     def state_before(self, seq: int) -> list[Entry]:
@@ -107,32 +108,14 @@ class History:
         All life-cycle events up to there and the newest of each telemetry kind, in order.
         """
         found: dict[int, Entry] = {}
-        for segment in self._segments:
-            if segment.header.first_seq >= seq:
-                break
-            found.update((entry.seq, entry) for entry in segment.marks(before_seq=seq))
-        found.update((entry.seq, entry) for entry in self._latest_before(seq))
+        within = [segment for segment in self._segments if segment.header.first_seq < seq]
+        if within:
+            newest = _snapshot(within[-1])
+            newest.update((e.kind, e) for e in within[-1].entries_at(within[-1].newest_before(seq)))
+            found.update((e.seq, e) for e in newest.values())
+        for segment in within:
+            found.update((e.seq, e) for e in segment.marks(before_seq=seq))
         return [found[number] for number in sorted(found)]
-
-    def _latest_before(self, seq: int) -> list[Entry]:
-        segment = next((s for s in reversed(self._segments) if s.header.first_seq < seq), None)
-        if segment is None:
-            return []
-        # The header's snapshot stands for all segments before.
-        newest = {
-            kept.kind: Entry(kept.seq, kept.kind, 0, kept.wall_s, kept.payload)
-            for kept in segment.header.snapshot
-        }
-        if seq > segment.head_seq:
-            offsets = sorted(segment.latest.values())
-        else:
-            places = self._every_place(segment).places
-            end = bisect_left(places.seq, seq)
-            offsets = [
-                places.offset[at] for kind in segment.latest if (at := places.kind.rfind(kind, 0, end)) >= 0
-            ]
-        newest.update((entry.kind, entry) for entry in segment.entries_at(offsets))
-        return list(newest.values())
 
     def _seq_of_step(self, step: int) -> int:
         """Backwards to the last place where the step was still below: what follows is the newest branch."""
@@ -141,22 +124,14 @@ class History:
             steps = segment.places.step
             for at in range(len(steps) - 1, -1, -1):
                 if 0 <= steps[at] < step:
-                    return self._first_reaching(segment, at, step) or beyond
+                    return segment.first_at_step(at, step) or beyond
                 beyond = segment.places.seq[at] if steps[at] >= step else beyond
-        return self._first_reaching(self._segments[0], 0, step) or beyond if self._segments else beyond
+        return (self._segments[0].first_at_step(0, step) if self._segments else None) or beyond
 
-    def _first_reaching(self, segment: SegmentIndex, at: int, step: int) -> int | None:
-        places = self._every_place(segment).places
-        start = bisect_left(places.seq, segment.places.seq[at])
-        return next((places.seq[i] for i in range(start, len(places.seq)) if places.step[i] >= step), None)
 
-    def _every_place(self, segment: SegmentIndex) -> SegmentIndex:
-        """The segment with the place of every frame; the last one asked for is kept."""
-        if segment.places.kind:
-            return segment
-        if self._scanned is None or self._scanned.path != segment.path:
-            self._scanned = segment.scanned()
-        return self._scanned
+def _snapshot(segment: SegmentIndex) -> dict[int, Entry]:
+    """The newest event of each kind before the segment, from its header."""
+    return {k.kind: Entry(k.seq, k.kind, 0, k.wall_s, k.payload) for k in segment.header.snapshot}
 
 
 def _open(path: Path, raw_reports: int) -> SegmentIndex | None:

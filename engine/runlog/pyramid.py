@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import astuple
@@ -135,7 +135,7 @@ def unpack(pyramid: Pyramid, wall_s: float, mono_ns: int) -> Track:
     )
 
 
-def raw_track(rows: Sequence[Row], wall_s: Sequence[float]) -> Track:
+def raw_track(rows: Sequence[Row], t_ns: Sequence[int], wall_of: Callable[[int], float]) -> Track:
     """One bucket per report: min, max and last are the value itself."""
     track = Track()
     if not rows:
@@ -143,21 +143,21 @@ def raw_track(rows: Sequence[Row], wall_s: Sequence[float]) -> Track:
     by_field = list(zip(*rows, strict=True))
     track.step.extend(by_field[_STEP])
     track.branch.extend(by_field[_BRANCH])
-    track.wall_s.extend(wall_s)
+    track.wall_s.extend(map(wall_of, t_ns))
     for name, place in COLUMNS.items():
         values = array("d", _numbers(by_field[place]))
         track.columns[name].extend(Column(values, values, values))
     return track
 
 
-def bucketed_track(rows: Sequence[Row], wall_s: Sequence[float]) -> Track:
+def bucketed_track(rows: Sequence[Row], t_ns: Sequence[int], wall_of: Callable[[int], float]) -> Track:
     """Buckets as a footer has them."""
     track = Track()
     start = 0
     for at in range(1, len(rows) + 1):
         if at == len(rows) or at - start == BUCKET or rows[at][_BRANCH] != rows[start][_BRANCH]:
             _add_bucket(track, rows[start:at])
-            track.wall_s.append(wall_s[at - 1])
+            track.wall_s.append(wall_of(t_ns[at - 1]))
             start = at
     return track
 

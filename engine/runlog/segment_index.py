@@ -9,15 +9,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import astuple
 
-from engine.protocol import codec
 from engine.protocol.events import StepReport
 from engine.protocol.frames import HEADER, MAX_PAYLOAD, Frame, read_frame
 from engine.runlog.footing import RELIABLE_KINDS
 from engine.runlog.pyramid import Row, Track, bucketed_track, raw_track, unpack
 from engine.runlog.reader import Entry
 from engine.runlog.segment import Footer, Header, Scan, ints, read_segment
+
+FOLD_REPORTS = 4096
+"""How many reports a scan puts into buckets at a time."""
+
+_report_decoder = msgspec.msgpack.Decoder(StepReport)
+
+
+def read_report(payload: bytes) -> StepReport | None:
+    """The step report in a payload; None if this version cannot read it."""
+    try:
+        return _report_decoder.decode(payload)
+    except msgspec.DecodeError:
+        return None
 
 
 def _integers(code: str) -> array[int]:
@@ -34,6 +47,14 @@ class Places:
     offset: array[int] = field(default_factory=lambda: _integers("I"))
     kind: bytearray = field(default_factory=bytearray)
     """Empty when only every 256th is here."""
+
+    def add(self, seq: int, step: int, t_ns: int, offset: int, kind: int) -> None:
+        """Append a frame."""
+        self.seq.append(seq)
+        self.step.append(step)
+        self.t_ns.append(t_ns)
+        self.offset.append(offset)
+        self.kind.append(kind)
 
 
 @dataclass(slots=True)
@@ -57,13 +78,61 @@ class SegmentIndex:
     track: Track
     damage: list[tuple[int, int]]
 
-    def scanned(self) -> SegmentIndex:
-        """The same with every frame's place."""
-        return (
-            self
-            if self.places.kind or not self.frames
-            else scan_segment(self.path, self.header, self.start, 0)
-        )
+    def first_at_step(self, at: int, step: int) -> int | None:
+        """Sequence number of the first event, from place `at` on, by which the run had done `step` steps."""
+        if self.places.kind:
+            steps = self.places.step
+            return next((self.places.seq[i] for i in range(at, len(steps)) if steps[i] >= step), None)
+        for place in range(at, len(self.places.seq)):
+            part = self._from_place(place)
+            found = next((i for i, done in enumerate(part.step) if done >= step), None)
+            if found is not None:
+                return part.seq[found]
+        return None
+
+    def first_at_time(self, t_ns: int) -> int | None:
+        """Sequence number of the first event not before `t_ns`."""
+        start = max(bisect_left(self.places.t_ns, t_ns) - 1, 0)
+        for place in range(start, len(self.places.seq)):
+            part = self._from_place(place)
+            found = bisect_left(part.t_ns, t_ns)
+            if found < len(part.seq):
+                return part.seq[found]
+        return None
+
+    def newest_before(self, seq: int) -> list[int]:
+        """Offsets of the newest telemetry event of each kind below `seq`."""
+        if seq > self.head_seq:
+            return [offset for kind, offset in self.latest.items() if kind not in RELIABLE_KINDS]
+        found: list[int] = []
+        wanted = self.latest.keys() - RELIABLE_KINDS
+        place = len(self.places.seq) - 1 if self.places.kind else bisect_left(self.places.seq, seq) - 1
+        while place >= 0 and wanted:
+            part = self._from_place(0 if self.places.kind else place)
+            end = bisect_left(part.seq, seq)
+            for kind in list(wanted):
+                last = part.kind.rfind(kind, 0, end)
+                if last >= 0:
+                    found.append(part.offset[last])
+                    wanted.discard(kind)
+            place = -1 if self.places.kind else place - 1
+        return sorted(found)
+
+    def _from_place(self, at: int) -> Places:
+        """The frames from a place up to the next one the index has; all of them where it has all."""
+        if self.places.kind:
+            return self.places
+        start = self.places.offset[at]
+        end = self.places.offset[at + 1] if at + 1 < len(self.places.offset) else -1
+        part = Places()
+        step = self.places.step[at]
+        for offset, kind, seq, t_ns, payload in Scan(
+            read_segment(self.path, start, end - start if end > 0 else -1), base=start
+        ):
+            if kind == StepReport.KIND and (report := read_report(payload)) is not None:
+                step = report.step
+            part.add(seq, step, t_ns, offset, kind)
+        return part
 
     def entries_at(self, offsets: Iterator[int] | list[int]) -> Iterator[Entry]:
         """The events that begin at these offsets; a damaged one is left out."""
@@ -109,41 +178,37 @@ def index_from_footer(path: Path, header: Header, start: int, footer: Footer) ->
 
 def scan_segment(path: Path, header: Header, start: int, raw_reports: int) -> SegmentIndex:
     """A segment read whole. Its newest `raw_reports` reports are kept one by one, older ones in buckets."""
-    data = read_segment(path)
-    scan = Scan(data, start)
+    scan = Scan(read_segment(path), start)
     places = Places()
-    seqs, steps, times, offsets = (
-        places.seq.append, places.step.append, places.t_ns.append, places.offset.append,
-    )  # fmt: skip
-    kinds = places.kind.append
+    seqs, steps, times = places.seq.append, places.step.append, places.t_ns.append
+    offsets, kinds = places.offset.append, places.kind.append
     reliable = (_integers("Q"), _integers("I"))
-    track, rows, walls = Track(), list[Row](), list[float]()
-    report_kind, wall_of = StepReport.KIND, header.wall_of
+    track, rows, stamps = Track(), list[Row](), list[int]()
     step, reports = -1, 0
     for offset, kind, seq, t_ns, payload in scan:
-        if kind == report_kind:
-            report = codec.decode(kind, payload)
-            if isinstance(report, StepReport):
+        if kind == StepReport.KIND:
+            report = read_report(payload)
+            if report is not None:
                 step = report.step
                 reports += 1
                 rows.append(astuple(report))
-                walls.append(wall_of(t_ns))
-                if len(rows) >= 2 * raw_reports + 4096:
+                stamps.append(t_ns)
+                if len(rows) >= raw_reports + FOLD_REPORTS:
                     # Folded as it grows, so that a full segment of reports never lies in memory as objects.
-                    cut = len(rows) - raw_reports
-                    track.extend(bucketed_track(rows[:cut], walls[:cut]))
-                    del rows[:cut], walls[:cut]
+                    track.extend(bucketed_track(rows[:FOLD_REPORTS], stamps[:FOLD_REPORTS], header.wall_of))
+                    del rows[:FOLD_REPORTS], stamps[:FOLD_REPORTS]
         elif kind in RELIABLE_KINDS:
             reliable[0].append(seq)
             reliable[1].append(offset)
+        # Bound methods, no call of ours per frame: a full segment has a hundred thousand.
         seqs(seq)
         steps(step)
         times(t_ns)
         offsets(offset)
         kinds(kind)
     cut = max(len(rows) - raw_reports, 0)
-    track.extend(bucketed_track(rows[:cut], walls[:cut]))
-    track.extend(raw_track(rows[cut:], walls[cut:]))
+    track.extend(bucketed_track(rows[:cut], stamps[:cut], header.wall_of))
+    track.extend(raw_track(rows[cut:], stamps[cut:], header.wall_of))
     frames = len(places.seq)
     return SegmentIndex(
         path=path,
