@@ -1,0 +1,172 @@
+"""Find the newest checkpoint that can be believed, and read it.
+
+Newest first, by branch and step; every byte is held against the MANIFEST and every name, shape and dtype
+against the model before anything is handed out. A damaged one is renamed to `bad-...` and reported, and the
+one before it is tried. A sound one of another model is not damage: it is refused and left where it is.
+When none is left the run is refused too: it never starts afresh because its past is unreadable.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from engine.checkpoint.manifest import (
+    MODEL,
+    OPTIMIZER,
+    STATE,
+    Damaged,
+    Manifest,
+    checkpoint_folders,
+    parse_name,
+    read,
+    verify,
+)
+from engine.errors import SlotdeckError
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A checkpoint in host memory, checked."""
+
+    name: str
+    manifest: Manifest
+    model: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    state: dict[str, Any]
+    quarantined: list[tuple[str, str]]
+    """Damaged ones met on the way: (name of the checkpoint, what is wrong with it)."""
+
+
+def load_newest(
+    root: Path, model: Mapping[str, Tensor], optimizer_shapes: Mapping[str, tuple[int, ...]]
+) -> Loaded | None:
+    """The newest sound checkpoint under `root` (the run's `checkpoints/`), or None if there never was one.
+
+    Args:
+        root: need not exist.
+        model: `model.state_dict()`; only names, shapes and dtypes are looked at.
+        optimizer_shapes: of `SlotAdamW.state_shapes()`; a checkpoint may hold fewer.
+
+    Raises:
+        SlotdeckError: there are checkpoints and none is sound, or the newest is of another model.
+    """
+    quarantined: list[tuple[str, str]] = []
+    for folder in _newest_first(root, quarantined):
+        try:
+            manifest = verify(folder)
+            _check_model(folder, model)
+            _check_optimizer(folder, optimizer_shapes)
+            return Loaded(
+                name=folder.name,
+                manifest=manifest,
+                model=load_file(folder / MODEL),
+                optimizer=load_file(folder / OPTIMIZER),
+                state=msgspec.msgpack.decode((folder / STATE).read_bytes()),
+                quarantined=quarantined,
+            )
+        except (Damaged, SafetensorError, msgspec.DecodeError) as error:
+            quarantined.append((folder.name, str(error)))
+            quarantine(folder)
+    if reasons := quarantined or _earlier_quarantine(root):
+        raise SlotdeckError(
+            f"{root}: no checkpoint is sound: " + ", ".join(f"{name} ({why})" for name, why in reasons),
+            "restore one from a backup, or start a new run",
+        )
+    return None
+
+
+def quarantine(folder: Path) -> Path:
+    """Rename a damaged checkpoint to `bad-...`, so that it is seen, kept, and never loaded again."""
+    copy, target = 1, folder.with_name(f"bad-{folder.name}")
+    while target.exists():
+        copy += 1
+        target = folder.with_name(f"bad-{folder.name}.{copy}")
+    os.rename(folder, target)
+    return target
+
+
+def _newest_first(root: Path, quarantined: list[tuple[str, str]]) -> list[Path]:
+    """By branch, then step, then copy: after a rollback the higher step is not the newer one."""
+    order: list[tuple[int, tuple[int, int], Path]] = []
+    for folder in checkpoint_folders(root):
+        key = parse_name(folder.name)
+        assert key is not None, "listed because its name is a checkpoint's"
+        try:
+            order.append((read(folder).branch, key, folder))
+        except Damaged as error:
+            quarantined.append((folder.name, str(error)))
+            quarantine(folder)
+    return [folder for _, _, folder in sorted(order, reverse=True)]
+
+
+def _earlier_quarantine(root: Path) -> list[tuple[str, str]]:
+    bad = sorted(p.name for p in root.glob("bad-*")) if root.is_dir() else []
+    return [(name, "found damaged before") for name in bad]
+
+
+def _check_model(folder: Path, model: Mapping[str, Tensor]) -> None:
+    saved = _shapes(folder / MODEL)
+    for name, tensor in model.items():
+        if name not in saved:
+            raise _other_model(folder, f"{name} is not in it")
+        here = (tuple(tensor.shape), tensor.dtype)
+        if saved[name] != here:
+            raise _other_model(folder, f"{name} is {_told(saved[name])} there and {_told(here)} here")
+    if surplus := sorted(saved.keys() - model.keys()):
+        raise _other_model(folder, f"{surplus[0]} is not in the model")
+
+
+def _check_optimizer(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    for name, there in _shapes(folder / OPTIMIZER).items():
+        if name not in shapes:
+            raise _other_model(folder, f"optimizer state {name} belongs to no parameter")
+        if there != (shapes[name], torch.float32):
+            here = _told((shapes[name], torch.float32))
+            raise _other_model(folder, f"optimizer state {name} is {_told(there)} there and {here} here")
+
+
+def _shapes(path: Path) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+    """Names, shapes and dtypes from the header; no tensor is read in full."""
+    with safe_open(path, framework="pt") as file:
+        return {name: _shape(file.get_slice(name)) for name in file.keys()}  # noqa: SIM118
+
+
+def _shape(part: Any) -> tuple[tuple[int, ...], torch.dtype]:
+    return tuple(part.get_shape()), _DTYPES[part.get_dtype()]
+
+
+_DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+"""safetensors' names of what we save."""
+
+
+def _told(shape: tuple[tuple[int, ...], torch.dtype]) -> str:
+    size = "x".join(map(str, shape[0])) or "scalar"
+    return f"{size} {str(shape[1]).removeprefix('torch.')}"
+
+
+def _other_model(folder: Path, what: str) -> SlotdeckError:
+    return SlotdeckError(
+        f"{folder} was saved by another model: {what}",
+        "resume with the profile the run began with, or start a new run",
+    )
