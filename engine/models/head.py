@@ -19,12 +19,13 @@ Two implementations of the same thing, both tested against the plain head:
     torch     `torch.nn.functional.linear_cross_entropy` with a chunk size; torch 2.13 and later
 
 `auto` takes torch's in fp32 on a GPU, where it is present, and the own one otherwise. In bf16 torch's returns
-the loss itself in bf16 (6.875 for 6.859: a validation curve in steps of 0.03) and rounds `dW` to it. On a CPU
-the own one was faster, ms for loss and gradients, D = 128, V = 4,096, one thread, chunks of 256:
+the loss itself in bf16 (6.875 for 6.859: a loss curve in steps of 0.03) and rounds `dW` to it. On a CPU the
+own one is faster (`benchmarks/loss_head.py`; D = 128, V = 4,096, one thread, chunks of 256, ms for loss and
+gradients):
 
-    N       plain fp32   own fp32   torch fp32      plain bf16   own bf16   torch bf16
-    2,048   OWN_2048
-    4,096   OWN_4096
+    rows     fp32: plain   own   torch     bf16: plain   own   torch
+    2,048            206    99     117             541   182     188
+    4,096            453   214     269           1,263   313     322
 
 Precision: matmuls in the dtype of `h` (the run's), softmax and losses in fp32, `dW` summed in fp32. `g` is
 kept unscaled, between -1 and 1, and 1/N comes last: in fp16 `g / N` would vanish below 6e-8. A CPU
