@@ -68,12 +68,12 @@ class Chart(Lines[ChartView]):
     Chart > .chart--axis { color: $text-muted; }
     Chart > .chart--title { color: $foreground; text-style: bold; }
     Chart > .chart--line { color: $primary; }
-    Chart > .chart--strong { color: $accent; text-style: bold; }
-    Chart > .chart--points { color: $success; text-style: bold; }
+    Chart > .chart--strong { color: $text-accent; text-style: bold; }
+    Chart > .chart--points { color: $text-success; text-style: bold; }
     Chart > .chart--dim { color: $text-disabled; }
     Chart > .chart--tick { color: $foreground; text-style: bold; }
-    Chart > .chart--checkpoint { color: $secondary; }
-    Chart > .chart--bad { color: $error; text-style: bold; }
+    Chart > .chart--checkpoint { color: $foreground 70%; }
+    Chart > .chart--bad { color: $text-error; text-style: bold; }
     """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
@@ -193,8 +193,8 @@ class Chart(Lines[ChartView]):
         signs = {"line": "⣿", "strong": "━", "points": "●"}
         for curve in view.curves:
             look = self.look(curve.kind)
-            value = fixed(curve.series.last)
-            row += [("  ", axis), (signs[curve.kind], look), (f" {curve.label} ", axis), (value, look)]
+            word = f" {curve.label} " if width >= 48 else " "
+            row += [("  ", axis), (signs[curve.kind], look), (word, axis), (fixed(curve.series.last), look)]
         marks: Pieces = []
         if width >= 72:
             if view.ticks:

@@ -1,4 +1,4 @@
-"""The commands of late and where each has got to: hollow while it waits, solid only when the engine said so."""
+"""The commands of late and where each has got to: hollow while it waits, solid when the engine said so."""
 
 from __future__ import annotations
 
@@ -35,10 +35,13 @@ class CommandList(Lines[CommandsView]):
     CommandList { height: auto; min-height: 1; }
     CommandList > .command-list--muted { color: $text-muted; }
     CommandList > .command-list--requested { color: $text-muted; text-style: bold; }
-    CommandList > .command-list--accepted { color: $warning; text-style: bold; }
-    CommandList > .command-list--applied { color: $success; text-style: bold; }
-    CommandList > .command-list--refused { color: $error; text-style: bold; }
+    CommandList > .command-list--accepted { color: $text-warning; text-style: bold; }
+    CommandList > .command-list--applied { color: $text-success; text-style: bold; }
+    CommandList > .command-list--refused { color: $text-error; text-style: bold; }
     """
+
+    def rows_wanted(self, view: CommandsView, width: int) -> int:  # noqa: ARG002
+        return max(1, len(view.commands))
 
     def draw(self, view: CommandsView, width: int, height: int) -> list[Pieces]:
         if not view.commands:

@@ -34,9 +34,9 @@ class EventFeed(Lines[FeedView]):
     EventFeed > .event-feed--title { color: $foreground; text-style: bold; }
     EventFeed > .event-feed--muted { color: $text-muted; }
     EventFeed > .event-feed--info { color: $foreground; }
-    EventFeed > .event-feed--good { color: $success; }
-    EventFeed > .event-feed--warning { color: $warning; text-style: bold; }
-    EventFeed > .event-feed--error { color: $error; text-style: bold; }
+    EventFeed > .event-feed--good { color: $text-success; }
+    EventFeed > .event-feed--warning { color: $text-warning; text-style: bold; }
+    EventFeed > .event-feed--error { color: $text-error; text-style: bold; }
     """
 
     def draw(self, view: FeedView, width: int, height: int) -> list[Pieces]:

@@ -41,9 +41,12 @@ class Gauges(Lines[HardwareView]):
     Gauges > .gauges--muted { color: $text-muted; }
     Gauges > .gauges--value { color: $foreground; }
     Gauges > .gauges--meter { color: $primary; text-style: bold; }
-    Gauges > .gauges--hot { color: $error; text-style: bold; }
+    Gauges > .gauges--hot { color: $text-error; text-style: bold; }
     Gauges > .gauges--track { color: $foreground 20%; }
     """
+
+    def rows_wanted(self, view: HardwareView, width: int) -> int:  # noqa: ARG002
+        return 2 if view.hardware is None else 3 + max(1, len(view.hardware.gpus))
 
     def draw(self, view: HardwareView, width: int, height: int) -> list[Pieces]:
         hw = view.hardware

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -33,21 +33,35 @@ class Lines(Widget, Generic[View]):
         """The rows of `view`, at most `height`; each is cut or padded to `width`."""
         raise NotImplementedError
 
+    def rows_wanted(self, view: View, width: int) -> int:  # noqa: ARG002
+        """How many rows `view` fills, for a widget whose height is `auto`."""
+        return 1
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
+        return 1 if self.view is None else self.rows_wanted(self.view, width)
+
     def show(self, view: View) -> None:
         """Draw this view from now on; rows that stay as they are cost nothing."""
         if view == self.view:
             return
-        self.view = view
-        if self.is_mounted and self._drawn_at == tuple(self.size):
-            old, self._strips = self._strips, self._fresh()
-            top, left = self.gutter.top, self.gutter.left
-            regions = [
-                Region(0, y + top, changed_end(before, after) + left, 1)
-                for y, (before, after) in enumerate(zip(old, self._strips, strict=True))
-                if before != after
-            ]
-            if regions:
-                self.refresh(*regions)
+        before, self.view = self.view, view
+        if self.is_mounted and self.styles.is_auto_height:
+            width = self.size.width
+            if before is None or self.rows_wanted(before, width) != self.rows_wanted(view, width):
+                self.refresh(layout=True)
+        if not self.is_mounted:
+            return
+        if self._drawn_at != tuple(self.size):  # a new size or theme: everything is drawn afresh
+            self.refresh()
+            return
+        old, self._strips = self._strips, self._fresh()
+        regions = [
+            Region(0, y, changed_end(before, after), 1)
+            for y, (before, after) in enumerate(zip(old, self._strips, strict=True))
+            if before != after
+        ]
+        if regions:
+            self.refresh(*regions)
 
     def redraw(self) -> None:
         """Draw everything afresh: a new size, theme or way of drawing."""

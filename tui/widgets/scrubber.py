@@ -38,7 +38,7 @@ class Scrubber(Lines[ScrubberView]):
     Scrubber > .scrubber--muted { color: $text-muted; }
     Scrubber > .scrubber--played { color: $primary; text-style: bold; }
     Scrubber > .scrubber--rest { color: $foreground 30%; }
-    Scrubber > .scrubber--head { color: $accent; text-style: bold; }
+    Scrubber > .scrubber--head { color: $text-accent; text-style: bold; }
     Scrubber > .scrubber--tick { color: $foreground; text-style: bold; }
     """
 

@@ -21,6 +21,9 @@ LETTERS = {
 }
 """Written into the bar, so that the parts are told apart without colour."""
 
+LEGEND = 25
+"""Columns of an entry of the legend."""
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryView:
@@ -64,6 +67,9 @@ class StackedBar(Lines[MemoryView]):
     StackedBar > .stacked-bar--free { background: $foreground 10%; color: $text-muted; }
     """
 
+    def rows_wanted(self, view: MemoryView, width: int) -> int:
+        return 2 + -(-len(view.parts) // _per_line(width))
+
     def draw(self, view: MemoryView, width: int, height: int) -> list[Pieces]:
         title, muted = self.look("title"), self.look("muted")
         parts = view.parts
@@ -93,21 +99,25 @@ class StackedBar(Lines[MemoryView]):
     def _legend(self, parts: list[tuple[str, int]], width: int, lines: int) -> list[Pieces]:
         if lines <= 0:
             return []
-        per_line = max(1, width // 26)
+        per_line = _per_line(width)
         out: list[Pieces] = []
         for first in range(0, len(parts), per_line):
             row: Pieces = []
             for name, num_bytes in parts[first : first + per_line]:
                 row += [
                     (f" {LETTERS[name]} ", self.look(name)),
-                    (f" {name:<12}{size(num_bytes)} ", self.look("muted")),
+                    (f" {name:<11}{size(num_bytes)} ", self.look("muted")),
                 ]
             out.append(row)
         return out[:lines]
 
 
+def _per_line(width: int) -> int:
+    return max(1, width // LEGEND)
+
+
 def shares(amounts: list[int], width: int) -> list[int]:
-    """`width` columns in proportion to `amounts`: all of them given out, and none but zero left without one."""
+    """`width` columns in proportion to `amounts`: all given out, and none but zero goes without."""
     total = sum(amounts)
     exact = [a / total * width for a in amounts]
     columns = [max(1, int(x)) if a else 0 for a, x in zip(amounts, exact, strict=True)]

@@ -60,17 +60,17 @@ class StatusBar(Lines[StatusView]):
     StatusBar > .status-bar--title { color: $foreground; text-style: bold; }
     StatusBar > .status-bar--muted { color: $text-muted; }
     StatusBar > .status-bar--value { color: $foreground; }
-    StatusBar > .status-bar--good { color: $success; text-style: bold; }
-    StatusBar > .status-bar--warning { color: $warning; text-style: bold; }
-    StatusBar > .status-bar--error { color: $error; text-style: bold; }
-    StatusBar > .status-bar--accent { color: $accent; text-style: bold; }
+    StatusBar > .status-bar--good { color: $text-success; text-style: bold; }
+    StatusBar > .status-bar--warning { color: $text-warning; text-style: bold; }
+    StatusBar > .status-bar--error { color: $text-error; text-style: bold; }
+    StatusBar > .status-bar--accent { color: $text-accent; text-style: bold; }
     StatusBar > .status-bar--track { color: $foreground 30%; }
     """
 
     def draw(self, view: StatusView, width: int, height: int) -> list[Pieces]:  # noqa: ARG002
         parts = self._parts(view)
         keep = dict(parts)
-        for name in ("precision", "holder", "speed", "meter", "loss", "eta", "name"):
+        for name in ("precision", "holder", "meter", "speed", "name", "eta", "loss"):
             if sum(length(p) + 2 for p in keep.values()) <= width:
                 break
             keep.pop(name, None)

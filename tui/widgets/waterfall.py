@@ -52,11 +52,11 @@ class Waterfall(Lines[WaterfallView]):
     Waterfall { height: 1fr; min-height: 4; }
     Waterfall > .waterfall--title { color: $foreground; text-style: bold; }
     Waterfall > .waterfall--muted { color: $text-muted; }
-    Waterfall > .waterfall--on { color: $primary; }
+    Waterfall > .waterfall--on { color: $primary 80%; }
     Waterfall > .waterfall--off { color: $text-disabled; }
-    Waterfall > .waterfall--forward { color: $secondary; }
-    Waterfall > .waterfall--pin { color: $success; text-style: bold; }
-    Waterfall > .waterfall--ban { color: $error; text-style: bold; }
+    Waterfall > .waterfall--forward { color: $foreground 60%; }
+    Waterfall > .waterfall--pin { color: $text-success; text-style: bold; }
+    Waterfall > .waterfall--ban { color: $text-error; text-style: bold; }
     Waterfall > .waterfall--selected { color: $foreground; text-style: bold reverse; }
     """
 
