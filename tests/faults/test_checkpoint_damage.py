@@ -145,7 +145,8 @@ def live(first):
     while True:
         step += 1
         w = torch.full((big,), float(step))
-        writer.save(step, branch=0, model={"w": w}, optimizer={"w.exp_avg": w}, state={"step": step}, reason="due")
+        states, state = {"w.exp_avg": w}, {"step": step}
+        writer.save(step, branch=0, model={"w": w}, optimizer=states, state=state, reason="due")
         writer.drain()
 
 torch.set_num_threads(1)
