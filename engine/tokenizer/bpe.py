@@ -65,7 +65,12 @@ class Tokenizer:
 
     @classmethod
     def from_json(cls, text: str) -> Tokenizer:
-        return cls(Backend.from_str(text))
+        """From the text of a `tokenizer.json`; for a file use `load`, whose errors name it.
+
+        Raises:
+            SlotdeckError: it is not one.
+        """
+        return cls(_open("the tokenizer given", partial(Backend.from_str, text)))
 
 
 def train(texts: Iterable[str], vocab_size: int) -> Tokenizer:
@@ -136,7 +141,7 @@ def _gpt2(vocab: Path, merges: Path) -> Backend:
     return backend
 
 
-def _open(path: Path, build: Callable[[], Backend]) -> Backend:
+def _open(path: Path | str, build: Callable[[], Backend]) -> Backend:
     try:
         return build()
     except Exception as error:  # `tokenizers` raises bare Exception for every malformed file

@@ -102,6 +102,8 @@ def test_faults_of_a_tokenizer_file_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{}")
     with pytest.raises(SlotdeckError, match=r"a\.json is not a tokenizer: "):
         bpe.load(tmp_path / "a.json")
+    with pytest.raises(SlotdeckError, match=r"is not a tokenizer"):
+        bpe.Tokenizer.from_json("{")
     (tmp_path / "vocab.json").write_text("{}")
     (tmp_path / "merges.txt").write_text("a b\n")
     with pytest.raises(SlotdeckError, match=r"vocab\.json is not a tokenizer: "):
