@@ -76,9 +76,7 @@ def main() -> None:
                     "largest_logits_bytes": 4 * VOCAB * (n if name == "plain" else int(name.split()[-1])),
                 }
                 rows.append(row)
-                print(
-                    f"{row['figure']:42} {row['value']:8.1f} ms  {row['of_plain']:.2f} of plain  (min {row['min']})"
-                )
+                print(f"{row['figure']:42} {row['value']:8.1f} ms  {row['of_plain']:.2f} of plain")
     notes = [
         f"width {N_EMBD}, vocabulary {VOCAB}, one thread, torch {torch.__version__}, {ROUNDS} rounds in turn",
         "in bf16 torch's op returns the loss rounded to bf16; ours is fp32",

@@ -45,11 +45,6 @@ class Block(nn.Module):
         x_BTD = x_BTD + self._attend(x_BTD, dtype)
         return x_BTD + self._transform(x_BTD, dtype)
 
-    def residual(self, x_BTD: Tensor, dtype: torch.dtype) -> Tensor:
-        """What the block adds to the stream: attention and MLP in one, fp32."""
-        attended_BTD = self._attend(x_BTD, dtype).to(x_BTD.dtype)
-        return attended_BTD + self._transform(x_BTD + attended_BTD, dtype)
-
     def _attend(self, x_BTD: Tensor, dtype: torch.dtype) -> Tensor:
         B, T, D = x_BTD.shape
         qkv_BTE = self.qkv(self.norm_attention(x_BTD, dtype))

@@ -5,8 +5,9 @@ parameters) and how it embeds, closes and scores. This file then runs any plan o
 
     duty 0          the block is not called: the stream goes by (identity), no compute, no activations
     duty 1          the block is called on the whole stream: the very same operations as without a plan
-    a share         the sequences named by `subset` are gathered, the block runs on them, and its aggregate
-                    residual is added back to their rows; the other sequences go by
+    a share         the sequences named by `subset` are gathered, the block runs on them, and they are put back
+                    in their places: x + mask * f(x), where f is all that the block adds and only the masked
+                    rows are computed
     trained=False   forward only: the slot's parameters get no gradient, its input still does
 
 Which of these happens is decided here in plain Python, outside the blocks, so a block can be compiled once
@@ -25,7 +26,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -51,18 +52,6 @@ class BlockPlan:
         assert self.duty in (0.0, 1.0) or self.subset is not None, "a duty between 0 and 1 needs its subset"
 
 
-class Slot(Protocol):
-    """What a block must offer to be a slot (an `nn.Module` does the rest)."""
-
-    def __call__(self, x_BTD: Tensor, dtype: torch.dtype) -> Tensor:
-        """The stream after the block, same shape and dtype as before it; matmuls in `dtype`."""
-        ...
-
-    def residual(self, x_BTD: Tensor, dtype: torch.dtype) -> Tensor:
-        """What the block adds to the stream, all its parts summed, in the stream's dtype."""
-        ...
-
-
 class SlottedModel(nn.Module, ABC):
     """A language model made of a stem and slots."""
 
@@ -83,7 +72,11 @@ class SlottedModel(nn.Module, ABC):
 
     @abstractmethod
     def slots(self) -> list[nn.Module]:
-        """The blocks, in the order of `slot_names`."""
+        """The blocks, in the order of `slot_names`.
+
+        Each is called as `slot(x_BTD, dtype)` with the fp32 stream of any number of sequences, and returns the
+        stream after it, same shape and dtype, its matmuls done in `dtype`.
+        """
 
     @abstractmethod
     def stem(self) -> list[nn.Module]:
@@ -170,7 +163,7 @@ def _run_slot(slot: nn.Module, x_BTD: Tensor, plan: BlockPlan, dtype: torch.dtyp
         if plan.subset is None or plan.duty == 1.0:
             return slot(x_BTD, dtype)
         passing_STD = x_BTD.index_select(0, plan.subset)
-        return x_BTD.index_add(0, plan.subset, slot.residual(passing_STD, dtype))  # type: ignore[operator]
+        return x_BTD.index_copy(0, plan.subset, slot(passing_STD, dtype))
 
 
 @contextmanager
