@@ -19,7 +19,9 @@ def main() -> int:
     parser.add_argument("run_dir", type=Path, help="a folder that `slotdeck train` made")
     parser.add_argument("--resume", action="store_true", help="go on from the newest good checkpoint")
     given = parser.parse_args()
-    from engine.train.run import run_engine  # torch takes seconds to import: not before the arguments are read
+    from engine.train.life import (
+        run_engine,  # torch takes seconds to import: not before the arguments are read
+    )
 
     try:
         return run_engine(given.run_dir, resume=given.resume)

@@ -21,7 +21,8 @@ SEGMENT_HEADER = 240
 SEGMENT_FOOTER = 241
 """Kind of a sealed segment's last frame."""
 
-KINDS: dict[int, type[Event] | type[Message]] = {t.KIND: t for t in (*EVENTS, *MESSAGES)}
+_TYPES: list[type[Event] | type[Message]] = [*EVENTS, *MESSAGES]
+KINDS: dict[int, type[Event] | type[Message]] = {t.KIND: t for t in _TYPES}
 NAMES: dict[int, str] = {kind: t.__name__ for kind, t in KINDS.items()} | {
     SEGMENT_HEADER: "SegmentHeader",
     SEGMENT_FOOTER: "SegmentFooter",

@@ -97,7 +97,20 @@ class Note(Command, tag="note"):
 
 
 AnyCommand = (
-    Pause | Resume | Step | Stop | Checkpoint | Lr | Precision | Policy | Pin | Ban | Release | Evaluate | Sample | Note
+    Pause
+    | Resume
+    | Step
+    | Stop
+    | Checkpoint
+    | Lr
+    | Precision
+    | Policy
+    | Pin
+    | Ban
+    | Release
+    | Evaluate
+    | Sample
+    | Note
 )
 COMMANDS: tuple[type[Command], ...] = (
     Pause, Resume, Step, Stop, Checkpoint, Lr, Precision, Policy, Pin, Ban, Release, Evaluate, Sample, Note,

@@ -57,7 +57,9 @@ def encode_frame(kind: int, seq: int, t_ns: int, payload: bytes, flags: int = 0)
     return b"".join((head, zlib.crc32(payload, zlib.crc32(head)).to_bytes(4, "little"), payload))
 
 
-def read_frame(data: bytes | memoryview, offset: int = 0, max_payload: int = MAX_PAYLOAD) -> Frame | None | bool:
+def read_frame(
+    data: bytes | memoryview, offset: int = 0, max_payload: int = MAX_PAYLOAD
+) -> Frame | bool | None:
     """The frame at `offset`: a `Frame`, `None` if more bytes may complete it, `False` if it is damaged."""
     if len(data) - offset < HEADER.size:
         have = bytes(data[offset : offset + 2])

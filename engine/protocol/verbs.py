@@ -8,6 +8,7 @@ Positional words fill the fields in order; `name=value` sets one; `note` and `sa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 
@@ -18,7 +19,16 @@ from engine.protocol.events import Scalar
 POLICIES = ("all", "random", "anneal")
 PRECISIONS = ("fp32", "bf16", "fp16")
 _REST_OF_LINE = {"note", "sample"}
-_YES_NO = {"yes": True, "no": False, "true": True, "false": False, "on": True, "off": False, "1": True, "0": False}
+_YES_NO = {
+    "yes": True,
+    "no": False,
+    "true": True,
+    "false": False,
+    "on": True,
+    "off": False,
+    "1": True,
+    "0": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,9 @@ def parse_command(words: list[str]) -> c.AnyCommand:
     name, rest = words[0], words[1:]
     verb = VERBS.get(name)
     if verb is None:
-        raise SlotdeckError(f"unknown verb {name!r}{nearest(name, list(VERBS))}", f"use one of: {', '.join(VERBS)}")
+        raise SlotdeckError(
+            f"unknown verb {name!r}{nearest(name, list(VERBS))}", f"use one of: {', '.join(VERBS)}"
+        )
     fields = list(verb.command.__struct_fields__)
     values: dict[str, object] = {}
     if name in _REST_OF_LINE:
@@ -81,13 +93,11 @@ def parse_command(words: list[str]) -> c.AnyCommand:
         for word in rest:
             _take(verb, fields, values, word)
     try:
-        command: c.AnyCommand = msgspec.convert(
-            [name, *_in_order(verb, fields, values)], verb.command, strict=False
-        )
+        command = msgspec.convert([name, *_in_order(verb, fields, values)], verb.command, strict=False)
     except (msgspec.ValidationError, KeyError) as error:
         raise SlotdeckError(f"{name}: {_reason(error)}", f"usage: {verb.usage}") from None
     check(command)
-    return command
+    return cast(c.AnyCommand, command)
 
 
 def check(command: c.Command) -> None:
@@ -151,7 +161,8 @@ def from_args(verb: str, args: dict[str, object]) -> c.AnyCommand:
         raise SlotdeckError(f"unknown verb {verb!r} in the log", "use the version that wrote it")
     fields = VERBS[verb].command.__struct_fields__
     try:
-        return msgspec.convert([verb, *(args[f] for f in fields if f in args)], VERBS[verb].command)  # type: ignore[return-value]
+        given = [verb, *(args[field] for field in fields if field in args)]
+        return cast(c.AnyCommand, msgspec.convert(given, VERBS[verb].command))
     except msgspec.ValidationError as error:
         raise SlotdeckError(f"{verb} in the log: {error}", "use the version that wrote it") from None
 

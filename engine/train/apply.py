@@ -1,18 +1,21 @@
 """What each verb does to the run. Called by the loop at a step boundary, and nowhere else.
 
-`plan_change` judges a command against the run as it stands and says what it would change; nothing has happened
-yet. The loop logs that as applied, and only then calls the effect. A refused command has changed nothing.
+`plan_change` judges a command against the run as it stands and says what it would change; nothing has
+happened yet. The loop logs that as applied, and only then calls the effect. A refused command has changed nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.errors import SlotdeckError
 from engine.precision.policy import resolve
 from engine.protocol import commands as c
+from engine.protocol.commands import verb_of
+from engine.slots.holds import parse_until
+from engine.slots.planner import Planner
 from engine.train.schedule import LrControl
 from engine.units import format_count
 
@@ -42,7 +45,7 @@ REPEATED_ON_RESUME = frozenset({"lr", "precision", "policy", "pin", "ban", "rele
 """Verbs that shape the training: a run resumed from before them meets them again at the same step."""
 
 
-def plan_change(run: Run, command: c.AnyCommand, command_id: str) -> Change:
+def plan_change(run: Run, command: c.Command, command_id: str) -> Change:
     """What `command` would change now.
 
     Raises:
@@ -78,6 +81,8 @@ def plan_change(run: Run, command: c.AnyCommand, command_id: str) -> Change:
             return Change("", "sampling", lambda: run.sample(text, command_id))
         case c.Note(text=text):
             return Change("", text, lambda: None)
+        case _:
+            raise AssertionError(f"{verb_of(command)} has no case here")
 
 
 def _pause(run: Run) -> Change:
@@ -99,7 +104,9 @@ def _step(run: Run, n: int) -> Change:
 
 def _checkpoint(run: Run, command_id: str) -> Change:
     cost = "a copy of weights and states in memory, then a write beside the training"
-    return Change("", f"step-{run.step:08d}", lambda: run.save("asked by the operator", command_id, held=True), cost)
+    return Change(
+        "", f"step-{run.step:08d}", lambda: run.save("asked by the operator", command_id, held=True), cost
+    )
 
 
 def _lr(run: Run, value: str) -> Change:
@@ -127,7 +134,12 @@ def _slot_precision(run: Run, name: str, slot: str) -> Change:
     planner = run.planner
     index = planner.resolve_slot(slot)
     before = planner.precision_of(index) or f"{run.precision} (the run's)"
-    return Change(before, name, lambda: planner.set_precision(index, name))
+    return Change(
+        f"{planner.slot_names[index]} {before}",
+        name,
+        lambda: planner.set_precision(index, name),
+        "the first step may be slower",
+    )
 
 
 def _policy(run: Run, name: str, options: dict[str, float]) -> Change:
@@ -138,9 +150,20 @@ def _policy(run: Run, name: str, options: dict[str, float]) -> Change:
 
 
 def _hold(run: Run, command: c.Pin | c.Ban | c.Release) -> Change:
+    index = run.planner.resolve_slot(command.slot)
+    # "+200" counts from the boundary it is applied at, not from when it was typed.
+    until = None if isinstance(command, c.Release) else parse_until(command.until, run.step)
+
+    def hold(planner: Planner) -> None:
+        match command:
+            case c.Pin(duty=duty, trained=trained):
+                planner.pin(index, duty, trained, until)
+            case c.Ban():
+                planner.ban(index, until)
+            case c.Release():
+                planner.release(index)
+
     trial = run.planner.copy()
-    index = trial.resolve_slot(command.slot)
-    before = trial.describe_hold(index)
-    command = replace_slot(command, index, run)
-    hold(trial, command, index, run.step)
-    return Change(before, trial.describe_hold(index), lambda: hold(run.planner, command, index, run.step))
+    hold(trial)
+    before = run.planner.describe_hold(index, run.step)
+    return Change(before, trial.describe_hold(index), lambda: hold(run.planner))

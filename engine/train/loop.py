@@ -1,4 +1,7 @@
-"""The training loop: obey, choose the slots, one step, tell. The only place where the world touches the run."""
+"""The training loop: obey, choose the slots, one step, tell.
+
+The only place where the world touches the run.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ import time
 
 from engine.control.mailbox import Accepted
 from engine.errors import SlotdeckError
+from engine.protocol.commands import verb_of
 from engine.protocol.events import CommandApplied, CommandRefused
 from engine.protocol.verbs import as_text
-from engine.protocol.commands import verb_of
 from engine.train.apply import Refused, plan_change
 from engine.train.run import Run
 
@@ -58,6 +61,7 @@ def answer(run: Run, accepted: Accepted, repeated: bool = False) -> None:
         run.log.commit(
             CommandRefused(
                 command_id=accepted.command_id,
+                client_id=accepted.client_id,
                 verb=verb,
                 text=text,
                 step=run.step,
@@ -71,6 +75,7 @@ def answer(run: Run, accepted: Accepted, repeated: bool = False) -> None:
     run.log.commit(
         CommandApplied(
             command_id=accepted.command_id,
+            client_id=accepted.client_id,
             verb=verb,
             text=text,
             step=run.step,
@@ -86,7 +91,7 @@ def answer(run: Run, accepted: Accepted, repeated: bool = False) -> None:
 
 
 def _repeat(run: Run) -> None:
-    """After a resume from before them: commands that shape the training, at the steps they were applied at."""
+    """After a resume: shaping commands from after the checkpoint, at the steps they were applied at."""
     while run.to_repeat and run.to_repeat[0][0] <= run.step:
         _, accepted = run.to_repeat.pop(0)
         answer(run, accepted, repeated=True)

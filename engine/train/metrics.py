@@ -48,9 +48,13 @@ class Meter:
     ) -> None:
         self._clock_s = clock_s
         self._min_gap_s = 1 / reports_per_s
-        self._sums = torch.zeros(4, dtype=torch.float64 if device.type != "mps" else torch.float32, device=device)
+        self._sums = torch.zeros(
+            4, dtype=torch.float64 if device.type != "mps" else torch.float32, device=device
+        )
         self.stopwatch: Stopwatch = stopwatch_for(device)
         self.loss_ema: float | None = None
+        self.ema_weight = 0.0
+        """How much of `loss_ema` is filled: it starts as the plain mean of the steps so far."""
         self.seconds_per_step: float | None = None
         """Recent speed, evaluations, saves and pauses excluded."""
         self._steps = 0
@@ -76,9 +80,19 @@ class Meter:
         self._tokens += tokens
         self._active += active_slots
 
+    def start(self) -> None:
+        """Training begins now."""
+        self._since_s = self._clock_s()
+        self._outside_s = 0.0
+
     def outside(self, seconds: float) -> None:
         """This much of the time was not training: an evaluation, a save, a pause."""
         self._outside_s += seconds
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether there is anything to report."""
+        return self._steps > 0
 
     def due(self) -> bool:
         """Whether enough time has passed since the last report."""
@@ -96,7 +110,9 @@ class Meter:
         loss = loss_sum / good if good else nan
         if good:
             keep = (1 - EMA_PER_STEP) ** self._steps
-            self.loss_ema = loss if self.loss_ema is None else keep * self.loss_ema + (1 - keep) * loss
+            old_weight, new_weight = keep * self.ema_weight, 1 - keep
+            self.ema_weight = old_weight + new_weight
+            self.loss_ema = (old_weight * (self.loss_ema or 0.0) + new_weight * loss) / self.ema_weight
         per_step_s = busy_s / self._steps
         old = self.seconds_per_step
         self.seconds_per_step = per_step_s if old is None else old + SPEED_PER_REPORT * (per_step_s - old)

@@ -6,6 +6,8 @@ the operator's word. Its methods are called from the training thread only.
 
 from __future__ import annotations
 
+import math
+import signal
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +15,7 @@ from pathlib import Path
 import torch
 
 from engine import evaluate
-from engine.checkpoint.writer import CheckpointWriter, Saved
+from engine.checkpoint.writer import CheckpointWriter, Failed, Saved
 from engine.control.mailbox import Accepted, Mailbox
 from engine.data.loader import Loader, ValidationSet
 from engine.models.slotted import SlottedModel
@@ -21,16 +23,29 @@ from engine.optim.adamw import SlotAdamW
 from engine.precision.policy import dtype_of
 from engine.precision.scaling import LossScaling
 from engine.profile.schema import Profile
-from engine.protocol.events import Alarm, CheckpointSaved, Evaluated, LogLine, Progress, Sampled, StateChanged, StepReport
+from engine.protocol.events import (
+    Alarm,
+    CheckpointSaved,
+    Evaluated,
+    Progress,
+    RunEnded,
+    Sampled,
+    StateChanged,
+    StepReport,
+)
 from engine.runlog.writer import LogWriter
 from engine.slots.plan import Plan
 from engine.slots.planner import Planner
-from engine.telemetry.torch_memory import MemoryWatch
-from engine.tokenizer.bpe import Vocabulary
+from engine.text import sanitise
+from engine.tokenizer.bpe import Tokenizer
+from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
 from engine.train.schedule import LrControl, scheduled_lr
+from engine.train.snapshot import capture
 from engine.train.step import take_step
-from engine.units import format_bytes
+
+DUE = "due"
+"""The reason of a save that the profile asked for."""
 
 
 @dataclass
@@ -50,8 +65,9 @@ class Run:
     memory: MemoryWatch
     log: LogWriter
     mailbox: Mailbox
-    writer: CheckpointWriter
-    vocabulary: Vocabulary | None
+    tokenizer: Tokenizer | None
+    vocab_hash: str
+    writer: CheckpointWriter = field(init=False)
 
     step: int = 0
     """Optimizer steps done."""
@@ -64,10 +80,12 @@ class Run:
     precision: str = "fp32"
     lr_control: LrControl = field(default_factory=LrControl)
     best_val_loss: float | None = None
+    last_val_loss: float | None = None
     last_evaluated: int = -1
-    """Step of the last evaluation."""
-    last_sampled: int = -1
+    """Step of the last evaluation; -1: none yet."""
     last_saved: int = -1
+    last_error: str = ""
+    """Why the newest save failed, if it did."""
     to_repeat: list[tuple[int, Accepted]] = field(default_factory=list)
     """Commands applied after the checkpoint this run resumed from, with their steps, oldest first."""
     stopping: bool = False
@@ -117,26 +135,29 @@ class Run:
         plan = self.planner.plan(self.step)
         if self.plan is None or plan.changed_from(self.plan):
             self.log.emit(plan.to_event(self.step, self.branch))
+            self.optimizer.match(plan.trained)
         self.plan = plan
 
     def take_step(self) -> None:
         """One optimizer step under the plan."""
         assert self.plan is not None, "slots are chosen before the step"
         train = self.profile.train
-        with self.memory.watching(self.step):
-            self.tokens += take_step(
-                self.model,
-                self.optimizer,
-                self.loader,
-                self.scaling,
-                self.meter,
-                blocks=self.plan.blocks(dtype_of),
-                dtype=dtype_of(self.precision),
-                device=self.device,
-                lr=self.lr_control.lr(self.scheduled_lr()),
-                accumulate=train.accumulate,
-                grad_clip=train.grad_clip,
-            )
+        self.memory.begin_step()
+        self.tokens += take_step(
+            self.model,
+            self.optimizer,
+            self.loader,
+            self.scaling,
+            self.meter,
+            self.memory,
+            step=self.step,
+            blocks=self.plan.blocks(dtype_of, train.batch_size, self.device),
+            dtype=dtype_of(self.precision),
+            device=self.device,
+            lr=self.lr_control.lr(self.scheduled_lr()),
+            accumulate=train.accumulate,
+            grad_clip=train.grad_clip,
+        )
         self.step += 1
 
     # -- telling -----------------------------------------------------------------------------------------
@@ -186,7 +207,7 @@ class Run:
                 f"{r.skipped_steps} of the last {r.steps} steps had a loss or gradient that is not finite; not applied",
                 "lower the learning rate, or go to a wider precision" if self.precision != "fp16" else "",
             )
-        if split := self.memory.due(self.step):
+        if split := self.memory.take():
             self.log.emit(split)
 
     def alarm(self, level: str, code: str, message: str, remedy: str = "") -> None:
@@ -203,7 +224,7 @@ class Run:
         if _due(self.step, profile.sample.every):
             self.sample(profile.sample.prompt)
         if not last and _due(self.step, profile.checkpoint.every):
-            self.save("due")
+            self.save(DUE)
 
     def evaluate(self, command_id: str = "") -> None:
         """The validation loss, all slots on; nothing of the training is touched."""
@@ -213,10 +234,11 @@ class Run:
         def told(done: int, total: int) -> None:
             self.log.emit(Progress(task="evaluate", done=done, total=total))
 
-        loss, tokens = evaluate.validate(self.model, self.validation, dtype_of(self.precision), self.device, told)
+        dtype = dtype_of(self.precision)
+        loss, tokens = evaluate.validate(self.model, self.validation, dtype, self.device, told)
         seconds = time.perf_counter() - started
         self.meter.outside(seconds)
-        self.last_evaluated = self.step
+        self.last_evaluated, self.last_val_loss = self.step, loss
         if self.best_val_loss is None or loss < self.best_val_loss:
             self.best_val_loss = loss
         self.log.commit(
@@ -224,9 +246,126 @@ class Run:
                 step=self.step,
                 branch=self.branch,
                 loss=loss,
-                perplexity=evaluate.perplexity(loss),
+                perplexity=math.exp(min(loss, 700.0)),
                 tokens=tokens,
                 seconds=seconds,
                 command_id=command_id,
             )
         )
+
+    def sample(self, prompt: str, command_id: str = "") -> None:
+        """Draw text; the training's randomness is untouched."""
+        if self.tokenizer is None:
+            self.alarm(
+                "warning", "no-tokenizer", "no tokenizer.json beside the shards, so no text can be drawn"
+            )
+            return
+        self.report()
+        started = time.perf_counter()
+        wish = self.profile.sample
+        ids = evaluate.sample(
+            self.model,
+            self.tokenizer.encode(prompt) or [self.tokenizer.eot_id],
+            wish.tokens,
+            wish.temperature,
+            wish.top_k,
+            torch.Generator().manual_seed(wish.seed),
+            dtype=dtype_of(self.precision),
+            device=self.device,
+            stop_at=self.tokenizer.eot_id,
+        )
+        seconds = time.perf_counter() - started
+        self.meter.outside(seconds)
+        self.log.commit(
+            Sampled(
+                step=self.step,
+                branch=self.branch,
+                prompt=sanitise(prompt),
+                text=sanitise(self.tokenizer.decode(ids)),
+                seconds=seconds,
+                command_id=command_id,
+            )
+        )
+
+    def save(self, reason: str, command_id: str = "", held: bool = False) -> None:
+        """Copy the state at this boundary; the writer thread seals it on disk while training goes on."""
+        self.report()
+        started = time.perf_counter()
+        self.writer.save(
+            self.step,
+            branch=self.branch,
+            model=self.model.state_dict(),
+            optimizer=self.optimizer.state_tensors(),
+            state=capture(self),
+            reason=reason,
+            held=held,
+            val_loss=self.last_val_loss if self.last_evaluated == self.step else None,
+            command_id=command_id,
+            skip_if_busy=reason == DUE,
+        )
+        self.last_saved = self.step
+        self.meter.outside(time.perf_counter() - started)
+
+    def saved(self, done: Saved) -> None:
+        """From the writer thread: a checkpoint is sealed."""
+        self.log.commit(
+            CheckpointSaved(
+                step=done.step,
+                branch=done.branch,
+                name=done.name,
+                bytes=done.bytes,
+                seconds=done.seconds,
+                reason=done.reason,
+                command_id=done.command_id,
+            )
+        )
+
+    def not_saved(self, failed: Failed) -> None:
+        """From the writer thread: nothing was saved, nothing is lost, training goes on."""
+        self.last_saved = -1
+        self.last_error = failed.message
+        self.alarm("error", "checkpoint-failed", failed.message, failed.remedy)
+
+    def set_precision(self, name: str) -> None:
+        """Compute in another type from the next step on."""
+        self.precision = name
+
+    # -- beginning and end -------------------------------------------------------------------------------
+
+    def signal_received(self) -> bool:
+        """Obey signals: the first one ends the run at this boundary, with a checkpoint."""
+        if not self.signals or self.stopping:
+            return False
+        name = signal.Signals(self.signals[0]).name
+        self.enter("stopping", f"{name} received")
+        self.stop(save=True, reason=f"stopped by {name}")
+        return True
+
+    def begin(self) -> None:
+        """The first thing the loop does: judge the untrained model once, then run."""
+        self.meter.start()
+        self.enter("running", "resumed from a checkpoint" if self.step else "begun")
+        if self.last_evaluated < 0:
+            self.evaluate()
+
+    def finish(self) -> None:
+        """The last thing it does: report, save, and say how the run ended."""
+        self.report()
+        finished = self.step >= self.total_steps
+        if self.state != "stopping":
+            self.enter("stopping", "the last step is done" if finished else self.stop_reason)
+        if (finished or self.save_at_stop) and self.last_saved != self.step:
+            self.save("finished" if finished else self.stop_reason)
+        self.writer.drain()
+        self.log.commit(
+            RunEnded(
+                step=self.step,
+                outcome="finished" if finished else "stopped",
+                reason=f"all {self.total_steps} steps done" if finished else self.stop_reason,
+            ),
+            durable=True,
+        )
+
+
+def _due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0

@@ -45,10 +45,22 @@ class LrControl:
 
     def describe(self, scheduled: float) -> str:
         """For people: `0.0003 (schedule)`."""
-        how = "fixed" if self.fixed is not None else "schedule" if self.factor == 1 else f"schedule x{self.factor:g}"
+        how = (
+            "fixed"
+            if self.fixed is not None
+            else "schedule"
+            if self.factor == 1
+            else f"schedule x{self.factor:g}"
+        )
         return f"{self.lr(scheduled):.3g} ({how})"
 
     @property
     def text(self) -> str:
         """The verb's argument that would set it again."""
-        return f"{self.fixed!r}" if self.fixed is not None else "schedule" if self.factor == 1 else f"x{self.factor!r}"
+        return (
+            f"{self.fixed!r}"
+            if self.fixed is not None
+            else "schedule"
+            if self.factor == 1
+            else f"x{self.factor!r}"
+        )

@@ -8,6 +8,7 @@ from engine.data.loader import Loader
 from engine.models.slotted import BlockPlan, SlottedModel
 from engine.optim.adamw import SlotAdamW
 from engine.precision.scaling import LossScaling
+from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
 
 
@@ -17,7 +18,9 @@ def take_step(
     loader: Loader,
     scaling: LossScaling,
     meter: Meter,
+    memory: MemoryWatch,
     *,
+    step: int,
     blocks: list[BlockPlan],
     dtype: torch.dtype,
     device: torch.device,
@@ -39,11 +42,13 @@ def take_step(
         tokens += x_BT.numel()
         x_BT, y_BT = x_BT.to(device, non_blocking=True), y_BT.to(device, non_blocking=True)
         watch.lap("data")
-        loss = model.forward_loss(x_BT, y_BT, blocks, dtype) / accumulate
+        with memory.forward():
+            loss = model.forward_loss(x_BT, y_BT, blocks, dtype) / accumulate
         watch.lap("forward")
         scaling.scale(loss, dtype).backward()
         watch.lap("backward")
         total += loss.detach()
+    memory.backward_done(step)
     scaling.unscale(model.parameters(), dtype)
     norm = optimizer.clip(grad_clip)
     finite = torch.isfinite(total) & torch.isfinite(norm)

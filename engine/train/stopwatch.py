@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 import torch
@@ -84,7 +85,7 @@ class CudaStopwatch:
         """Means since the last reading; call it after a host copy, when the marks are past."""
         sums = dict.fromkeys(PHASES, 0.0)
         for marks in self._steps:
-            for (_, before), (phase, after) in zip(marks, marks[1:], strict=False):
+            for (_, before), (phase, after) in pairwise(marks):
                 sums[phase] += before.elapsed_time(after)
             self._recycle(marks)
         steps = max(1, len(self._steps))

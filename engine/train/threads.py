@@ -15,7 +15,11 @@ import torch
 
 ROUNDS = 3
 CLEARLY_FASTER = 0.9
-"""More threads are taken only if they need less than this share of the time: they are what others wait for."""
+"""More threads are taken only if they need less than this share of the time."""
+
+
+HOPELESS = 2.0
+"""A number this many times slower than the best is not tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,9 @@ def candidates(cores: int) -> list[int]:
     return [*powers, cores]
 
 
-def try_threads(work: Callable[[], None], numbers: list[int], told: Callable[[int, int], None]) -> ThreadTrial:
+def try_threads(
+    work: Callable[[], None], numbers: list[int], told: Callable[[int, int], None]
+) -> ThreadTrial:
     """Time `work` under each number, in turns so that a passing load hits them all, and set the winner.
 
     Args:
@@ -46,15 +52,19 @@ def try_threads(work: Callable[[], None], numbers: list[int], told: Callable[[in
         numbers: of threads, ascending.
         told: called with (done, total) as it goes.
     """
+    torch.set_num_threads(numbers[0])
     work()
     seconds: dict[int, list[float]] = {n: [] for n in numbers}
+    racing = list(numbers)
     for round_ in range(ROUNDS):
-        for i, n in enumerate(numbers):
+        for i, n in enumerate(racing):
             torch.set_num_threads(n)
             start = time.perf_counter()
             work()
             seconds[n].append(time.perf_counter() - start)
-            told(round_ * len(numbers) + i + 1, ROUNDS * len(numbers))
+            told(round_ * len(racing) + i + 1, ROUNDS * len(racing))
+        best = min(min(times) for times in seconds.values())
+        racing = [n for n in racing if min(seconds[n]) < HOPELESS * best]
     medians = {n: 1000 * statistics.median(times) for n, times in seconds.items()}
     chosen = numbers[0]
     for n in numbers[1:]:

@@ -1,0 +1,166 @@
+"""From a run folder to a `Run`: every part built and checked before the log is touched.
+
+What can be wrong with a profile, the data, the device or the checkpoints is found here, while refusing still
+costs nothing: a run that cannot start leaves no trace in its log.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+import socket
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from engine.data.loader import Loader, ValidationSet
+from engine.data.shards import Shards
+from engine.errors import SlotdeckError
+from engine.models.build import build_model
+from engine.models.slotted import SlottedModel
+from engine.optim.adamw import SlotAdamW
+from engine.precision.device import choose_device
+from engine.precision.policy import resolve
+from engine.precision.scaling import LossScaling
+from engine.profile.checks import check
+from engine.profile.derive import train_seq_len
+from engine.profile.load import load_profile
+from engine.profile.schema import Profile
+from engine.protocol.events import Machine, ModelInfo, SlotInfo
+from engine.slots.planner import Planner
+from engine.tokenizer.bpe import Tokenizer
+
+PROFILE_NAME = "profile.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a run is made of, before it has a log or a past."""
+
+    profile: Profile
+    device: torch.device
+    precision: str
+    precision_reason: str
+    model: SlottedModel
+    optimizer: SlotAdamW
+    scaling: LossScaling
+    loader: Loader
+    validation: ValidationSet
+    planner: Planner
+    tokenizer: Tokenizer | None
+    vocab_hash: str
+
+
+def build_parts(run_dir: Path) -> Parts:
+    """Build what the profile in the run folder asks for, freshly initialised.
+
+    Raises:
+        SlotdeckError: the profile, the data or the machine does not allow it.
+    """
+    path = run_dir / PROFILE_NAME
+    if not path.is_file():
+        raise SlotdeckError(
+            f"{run_dir} is not a run folder: it has no {PROFILE_NAME}", "give one from `slotdeck runs`"
+        )
+    profile = load_profile(path)
+    check(profile)
+    device = choose_device(profile.train.device)
+    precision, reason = resolve(profile.precision.compute, device)
+    train, val = Shards.open(profile.data.dir, "train"), Shards.open(profile.data.dir, "val")
+    if val.vocab_hash != train.vocab_hash:
+        raise SlotdeckError(
+            f"{profile.data.dir}: train and val shards have different vocabularies", "prepare again"
+        )
+    vocab_size = max(train.vocab_size, val.vocab_size)
+    seq_len, batch_size = train_seq_len(profile), profile.train.batch_size
+    loader = Loader(train, seq_len, batch_size, profile.train.seed, pin=device.type == "cuda")
+    wish = profile.evaluate
+    validation = ValidationSet(val, seq_len, wish.tokens, wish.batch_size or batch_size)
+    seed_everything(profile.train.seed, profile.train.deterministic)
+    model = build_model(profile.model, vocab_size, profile.train.head_chunk)
+    model.init_weights(torch.Generator().manual_seed(profile.train.seed))
+    model.to(device)
+    for shards in (train, val):
+        shards.check_vocab(model.head_weight().shape[0])
+    names = model.slot_names
+    return Parts(
+        profile=profile,
+        device=device,
+        precision=precision,
+        precision_reason=reason,
+        model=model,
+        optimizer=SlotAdamW(model, profile.optim),
+        scaling=LossScaling(device),
+        loader=loader,
+        validation=validation,
+        planner=Planner(profile.slots, len(names), names, profile.train.steps),
+        tokenizer=_tokenizer(Path(profile.data.dir), train),
+        vocab_hash=train.vocab_hash,
+    )
+
+
+def seed_everything(seed: int, deterministic: bool) -> None:
+    """The global generators, which dropout draws from; the data, the plans and the samples have their own."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+
+
+def describe_model(model: SlottedModel) -> tuple[ModelInfo, list[SlotInfo]]:
+    """The model and its slot table, as `RunStarted` tells them."""
+    slots = [
+        SlotInfo(name=name, params=sum(p.numel() for p in slot.parameters()))
+        for name, slot in zip(model.slot_names, model.slots(), strict=True)
+    ]
+    stem = sum(p.numel() for p in model.stem_parameters())
+    info = ModelInfo(
+        family=model.family,
+        params=stem + sum(slot.params for slot in slots),
+        stem_params=stem,
+        seq_len=model.seq_len,
+        vocab_size=model.vocab_size,
+    )
+    return info, slots
+
+
+def describe_machine(device: torch.device) -> Machine:
+    """Where it runs, as `RunStarted` tells it."""
+    return Machine(
+        host=socket.gethostname(),
+        device=device.type,
+        device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        num_threads=torch.get_num_threads(),
+        torch=str(torch.__version__),
+        python=platform.python_version(),
+        slotdeck=version("slotdeck"),
+        platform=f"{platform.system()} {platform.release()}",
+    )
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _tokenizer(data_dir: Path, shards: Shards) -> Tokenizer | None:
+    """The one the data was prepared with; headerless shards may lie without one."""
+    path = data_dir / "tokenizer.json"
+    if not path.is_file():
+        return None
+    tokenizer = Tokenizer.from_json(path.read_text(encoding="utf-8"))
+    if shards.vocab_hash and tokenizer.vocab_hash != shards.vocab_hash:
+        raise SlotdeckError(
+            f"{path} is not the tokenizer that the shards beside it were made with",
+            "copy the right tokenizer.json there, or prepare the data again",
+        )
+    return tokenizer

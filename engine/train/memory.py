@@ -1,0 +1,72 @@
+"""When the memory split is measured: every few seconds, and at the first step of a new shape of plan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from engine.models.slotted import SlottedModel
+from engine.optim.adamw import SlotAdamW
+from engine.protocol.events import MemorySplit
+from engine.telemetry.torch_memory import SavedTensors, memory_split
+
+EVERY_S = 2.0
+
+
+class MemoryWatch:
+    """Measures one step in many: on a CPU counting what autograd saves costs a Python call a tensor."""
+
+    def __init__(
+        self,
+        model: SlottedModel,
+        optimizer: SlotAdamW,
+        device: torch.device,
+        clock_s: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._slots = [list(slot.parameters()) for slot in model.slots()]
+        self._stem = model.stem_parameters()
+        self._optimizer = optimizer
+        self._device = device
+        self._clock_s = clock_s
+        self._saved = SavedTensors(model.parameters()) if device.type != "cuda" else None
+        self._next_s = float("-inf")
+        self._measuring = False
+        self._split: MemorySplit | None = None
+
+    def begin_step(self) -> None:
+        """Decide whether this step is measured."""
+        self._measuring = self._clock_s() >= self._next_s
+
+    @contextmanager
+    def forward(self) -> Iterator[None]:
+        """Around the forward pass of a micro-batch."""
+        if self._measuring and self._saved is not None:
+            self._saved.peak_bytes = 0
+            with self._saved:
+                yield
+        else:
+            yield
+
+    def backward_done(self, step: int) -> None:
+        """After the last backward pass, while gradients are there."""
+        if not self._measuring:
+            return
+        self._split = memory_split(
+            step,
+            self._device,
+            slots=self._slots,
+            stem=self._stem,
+            slot_states=[self._optimizer.slot_bytes(i) for i in range(len(self._slots))],
+            stem_states=self._optimizer.stem_bytes(),
+            saved=self._saved,
+        )
+        self._next_s = self._clock_s() + EVERY_S
+        self._measuring = False
+
+    def take(self) -> MemorySplit | None:
+        """The newest split that was not taken yet."""
+        split, self._split = self._split, None
+        return split

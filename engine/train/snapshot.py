@@ -1,0 +1,59 @@
+"""Everything a checkpoint holds besides tensors, so that a resumed run goes on as if it had not stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from engine.checkpoint import rng
+from engine.train.schedule import LrControl
+
+if TYPE_CHECKING:
+    from engine.train.run import Run
+
+
+def capture(run: Run) -> dict[str, Any]:
+    """Plain values, for `state.msgpack`."""
+    return {
+        "step": run.step,
+        "branch": run.branch,
+        "tokens": run.tokens,
+        "rev": run.rev,
+        "paused": run.state == "paused",
+        "precision": run.precision,
+        "lr": run.lr_control.text,
+        "threads": torch.get_num_threads(),
+        "vocab_hash": run.vocab_hash,
+        "loss_ema": run.meter.loss_ema,
+        "ema_weight": run.meter.ema_weight,
+        "seconds_per_step": run.meter.seconds_per_step,
+        "best_val_loss": run.best_val_loss,
+        "last_val_loss": run.last_val_loss,
+        "last_evaluated": run.last_evaluated,
+        "loader": run.loader.state(),
+        "planner": run.planner.state(),
+        "scaling": run.scaling.state_dict(),
+        "rng": rng.capture(run.device),
+    }
+
+
+def restore(run: Run, state: dict[str, Any]) -> None:
+    """Put it all back; the random generators last, so that nothing draws from them afterwards."""
+    run.step = state["step"]
+    run.branch = state["branch"]
+    run.tokens = state["tokens"]
+    run.rev = state["rev"]
+    run.precision = state["precision"]
+    run.lr_control = LrControl.parse(state["lr"])
+    run.meter.loss_ema = state["loss_ema"]
+    run.meter.ema_weight = state["ema_weight"]
+    run.meter.seconds_per_step = state["seconds_per_step"]
+    run.best_val_loss = state["best_val_loss"]
+    run.last_val_loss = state["last_val_loss"]
+    run.last_evaluated = state["last_evaluated"]
+    run.last_saved = run.step
+    run.loader.load_state(state["loader"])
+    run.planner.load_state(state["planner"])
+    run.scaling.load_state_dict(state["scaling"])
+    rng.restore(state["rng"], run.device)
