@@ -1,0 +1,115 @@
+"""The lists and lines of text: what they say, and that they fit."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from tui.screens.command_rows import command_rows
+from tui.screens.completion import completion, usage
+from tui.screens.rows import Columns, age, profile_row, run_header, run_row
+from tui.state.home import ProfileRow, RunRow
+from tui.state.pending_commands import CommandLife
+
+SLOTS = [f"block.{i}" for i in range(12)]
+
+
+def a_run(**changes):
+    values = {
+        "path": Path("runs/x"), "run_id": "20261121-090000-demo-3f2a", "profile_name": "demo", "state": "running",
+        "live": True, "step": 1200, "total_steps": 3000, "val_loss": 5.33, "loss": 5.41, "curve": (8.0, 6.0, 5.4),
+        "started_wall_s": 1000.0, "size_bytes": 14_000_000,
+    }  # fmt: skip
+    return RunRow(**(values | changes))
+
+
+@pytest.mark.parametrize("width", [57, 77, 117, 197])
+@pytest.mark.parametrize(
+    "run",
+    [
+        a_run(),
+        a_run(
+            run_id="20261121-090000-a-very-long-profile-name-indeed-3f2a",
+            step=2_200_000,
+            total_steps=99_000_000,
+        ),
+        a_run(loss=math.nan, val_loss=None, curve=(math.nan, math.inf)),
+        a_run(state="killed", total_steps=0, step=0, curve=()),
+        a_run(run_id="\x1b[31mred\u202e"),
+    ],
+)
+def test_a_run_fits_its_row_and_lines_up_with_the_header(run, width):
+    columns = Columns.for_width(width)
+    row = run_row(run, columns, 5000.0)
+    assert row.cell_length == run_header(columns).cell_length <= max(width, 62)
+    assert "\x1b" not in row.plain
+
+
+def test_a_profile_that_cannot_be_started_says_why():
+    row = profile_row(ProfileRow("mine", "", "profiles/mine.toml: unknown key 'stepz'", problem=True), 77)
+    assert "unknown key 'stepz'" in row.plain
+    assert row.cell_length <= 77
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(3, "now"), (300, "5 min"), (7300, "2 h"), (900_000, "10 d")])
+def test_ages(seconds, text):
+    assert age(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("pi", "pin"),
+        ("pin bl", "pin block.0"),
+        ("pin block.1", "pin block.10"),
+        ("precision b", "precision bf16"),
+        ("precision bf16 slot=block.1", "precision bf16 slot=block.10"),
+        ("policy anneal m", "policy anneal mean_duty="),
+        ("stop s", "stop save=yes"),
+        ("frobnicate x", "frobnicate x"),
+        ("", ""),
+    ],
+)
+def test_completion(typed, completed):
+    assert completion(typed, SLOTS) == completed
+
+
+def test_usage_names_the_arguments_of_the_verb_being_typed():
+    assert usage("lr 3").startswith("lr VALUE | xFACTOR | schedule")
+    assert usage("p") == "pause  precision  policy  pin"
+
+
+def test_the_four_states_of_a_command_differ_without_colour():
+    lives = [
+        CommandLife("1", "pause", "requested", requested_s=99.0),
+        CommandLife("2", "evaluate", "accepted"),
+        CommandLife("3", "lr x0.5", "applied", step=900, before="6e-04", after="3e-04"),
+        CommandLife(
+            "4", "ban block.99", "refused", reason="no slot block.99", remedy="use block.0 to block.11"
+        ),
+    ]
+    text = [row.plain for row in command_rows(lives, 60, 10, 100.0)]
+    assert text[0].split("  ")[0] == "✗ ban block.99"
+    assert text[0].endswith("refused")
+    assert text[1] == "  no slot block.99; use block.0 to block.11"
+    assert text[2].split("  ")[0] == "● lr x0.5"
+    assert text[2].endswith("6e-04 → 3e-04   at step 900")
+    assert text[3].split("  ")[0] == "◐ evaluate"
+    assert text[3].endswith("accepted")
+    assert text[4].split("  ")[0] == "○ pause"
+    assert text[4].endswith("requested")
+    assert all(len(row) <= 60 for row in text)
+
+
+def test_a_request_nobody_answers_says_so():
+    rows = command_rows([CommandLife("1", "pause", "requested", requested_s=50.0)], 60, 10, 100.0)
+    assert rows[0].plain.endswith("no answer for 50 s")
+
+
+def test_refusals_wrap_in_a_narrow_panel():
+    life = CommandLife(
+        "4", "ban block.99", "refused", reason="no slot block.99", remedy="use block.0 to block.11"
+    )
+    rows = command_rows([life], 28, 10, 100.0)
+    assert len(rows) == 3
+    assert all(row.cell_length <= 28 for row in rows)

@@ -1,0 +1,146 @@
+"""The cockpit's application: which screen comes first, and what happens between screens.
+
+The command line calls `run_home`, `run_attach` and `run_replay`; each returns an exit code. Links to runs are
+made here and handed to the screens, which know only what `tui.screens.source` asks of them.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import App
+from textual.screen import Screen
+
+from engine.errors import SlotdeckError
+from engine.text import one_line
+from tui.messages import ProfileChosen, RunLeft, RunOpened
+from tui.settings import Settings, from_environment
+from tui.state.store import RunStore
+from tui.theme import THEMES
+
+Start = Callable[[str], Path]
+"""Creates a run of the named profile, starts its engine and returns the run folder."""
+
+
+class SlotdeckApp(App[int]):
+    """Holds the screens; owns no run."""
+
+    TITLE = "slotdeck"
+    CSS_PATH = "cockpit.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
+        (0, "-narrow"),
+        (100, "-middle"),
+        (160, "-wide"),
+    ]  # type: ignore[misc]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-short"), (30, "-tall"), (44, "-high")]  # type: ignore[misc]
+
+    def __init__(
+        self, first: Callable[[Settings], Screen[None]], settings: Settings, start: Start | None = None
+    ) -> None:
+        super().__init__()
+        self._first = first
+        self._settings = settings
+        self._start = start
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = "slotdeck-light" if settings.light else "slotdeck-dark"
+
+    def get_default_screen(self) -> Screen[None]:
+        """The screen everything else lies on: home, a cockpit or a replay."""
+        return self._first(self._settings)
+
+    def action_dark_light(self) -> None:
+        """The other colours."""
+        self.theme = "slotdeck-light" if self.theme == "slotdeck-dark" else "slotdeck-dark"
+
+    def action_command_palette(self) -> None:
+        """Search everything; imported late, since most sessions start without it."""
+        from textual.command import CommandPalette
+
+        from tui.palette import Palette
+
+        if not CommandPalette.is_open(self):
+            self.push_screen(CommandPalette(providers=[Palette], placeholder="a verb, a slot, an action"))
+
+    @on(RunOpened)
+    def _open(self, message: RunOpened) -> None:
+        make = replay_screen if message.replay else cockpit_screen
+        try:
+            self.push_screen(make(message.path, self._settings))
+        except (SlotdeckError, OSError) as error:
+            self.notify(str(error), severity="error", markup=False)
+
+    @on(ProfileChosen)
+    @work(thread=True)
+    def _start_profile(self, message: ProfileChosen) -> None:
+        if self._start is None:
+            self.call_from_thread(self.notify, f"start it with: slotdeck train {message.name}", markup=False)
+            return
+        try:
+            run_dir = self._start(message.name)
+        except (SlotdeckError, OSError) as error:
+            self.call_from_thread(self.notify, str(error), severity="error", markup=False, timeout=12)
+        else:
+            self.call_from_thread(self._open, RunOpened(run_dir, replay=False))
+
+    @on(RunLeft)
+    def _left(self, message: RunLeft) -> None:
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+            if message.farewell:
+                self.notify(message.farewell, markup=False)
+        else:
+            self.exit(0, message=Text(message.farewell) if message.farewell else None)
+
+
+def run_home(runs_dir: Path, start: Start | None = None) -> int:
+    """The list of runs and profiles. `start` is called in a thread when a profile is to be trained."""
+    from tui.link.runs import HomeReader
+    from tui.screens.home import HomeScreen
+
+    return _run(lambda _: HomeScreen(HomeReader(runs_dir).read), start)
+
+
+def run_attach(run_dir: Path, read_only: bool = False) -> int:
+    """The cockpit of one run."""
+    return _run(lambda settings: cockpit_screen(run_dir, settings, read_only))
+
+
+def run_replay(run_dir: Path) -> int:
+    """The same cockpit on a recorded run."""
+    return _run(lambda settings: replay_screen(run_dir, settings))
+
+
+def cockpit_screen(run_dir: Path, settings: Settings, read_only: bool = False) -> Screen[None]:
+    """A cockpit and its link to the engine of `run_dir`."""
+    from tui.link.live import LiveSource
+    from tui.screens.cockpit import CockpitScreen
+
+    store = RunStore()
+    client_id = f"cockpit-{os.getpid()}-{os.urandom(3).hex()}"
+    who = one_line(f"{getpass.getuser()}@{socket.gethostname()}")
+    link = LiveSource(run_dir, store, client_id, who, "observe" if read_only else "control")
+    return CockpitScreen(store, link, settings, run_dir.name, client_id, read_only)
+
+
+def replay_screen(run_dir: Path, settings: Settings) -> Screen[None]:
+    """A cockpit and a player of the log in `run_dir`."""
+    from tui.link.replay import ReplaySource
+    from tui.screens.replay import ReplayScreen
+
+    store = RunStore()
+    return ReplayScreen(store, ReplaySource(run_dir, store), settings, run_dir.name)
+
+
+def _run(first: Callable[[Settings], Screen[None]], start: Start | None = None) -> int:
+    app = SlotdeckApp(first, from_environment(os.environ), start)
+    app.run()
+    return app.return_code or 0

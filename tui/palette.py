@@ -1,0 +1,109 @@
+"""The command palette: every verb, every argument that can be foreseen, and what else the keys do.
+
+Verbs come from the contract's table, actions from the key table; typing a whole command offers to send it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, runtime_checkable
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from engine.errors import SlotdeckError
+from engine.protocol.verbs import POLICIES, PRECISIONS, VERBS, as_text, parse_command
+from tui.keys import Place, keys_for
+
+
+@runtime_checkable
+class Placed(Protocol):
+    """A screen that has rows in the key table."""
+
+    place: Place
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None: ...
+    async def run_action(self, action: str) -> object: ...
+
+
+@runtime_checkable
+class Steering(Placed, Protocol):
+    """A screen that can send verbs."""
+
+    @property
+    def may_control(self) -> bool: ...
+    @property
+    def slot_names(self) -> list[str]: ...
+    def enter(self, text: str) -> None: ...
+    def action_fill(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the palette."""
+
+    title: str
+    help: str
+    act: Callable[[], object]
+
+
+class Palette(Provider):
+    """Offers what the screen below it can do now."""
+
+    async def discover(self) -> Hits:
+        """Everything, before anything is typed."""
+        for entry in self._entries(foreseen=False):
+            yield DiscoveryHit(Content(entry.title), entry.act, text=entry.title, help=entry.help)
+
+    async def search(self, query: str) -> Hits:
+        """What matches, and the query itself when it is a whole command."""
+        if (whole := self._whole_command(query)) is not None:
+            yield Hit(2.0, Content(whole.title), whole.act, text=whole.title, help=whole.help)
+        matcher = self.matcher(query)
+        for entry in self._entries(foreseen=True):
+            if (score := matcher.match(entry.title)) > 0:
+                yield Hit(score, matcher.highlight(entry.title), entry.act, text=entry.title, help=entry.help)
+
+    def _entries(self, foreseen: bool) -> Iterator[Entry]:
+        below = self.screen
+        if isinstance(below, Steering) and below.may_control:
+            yield from _verbs(below, foreseen)
+        if isinstance(below, Placed):
+            for key in keys_for(below.place):
+                if key.verb or key.action in ("digit", "app.command_palette", "open", "switch_list"):
+                    continue
+                if below.check_action(key.action.split("(")[0], ()):
+                    yield Entry(f"{key.help}  ({key.shown})", "", partial(below.run_action, key.action))
+
+    def _whole_command(self, query: str) -> Entry | None:
+        below = self.screen
+        if not (isinstance(below, Steering) and below.may_control):
+            return None
+        try:
+            text = as_text(parse_command(query.split()))
+        except SlotdeckError:
+            return None
+        return Entry(text, "Send it", partial(below.enter, text))
+
+
+def _verbs(below: Steering, foreseen: bool) -> Iterator[Entry]:
+    for verb in VERBS.values():
+        if verb.name == verb.usage or verb.usage.startswith(f"{verb.name} ["):
+            yield Entry(verb.name, verb.help, partial(below.enter, verb.name))
+        else:
+            yield Entry(
+                f"{verb.name} …", f"{verb.usage}   {verb.help}", partial(below.action_fill, f"{verb.name} ")
+            )
+    if foreseen:
+        for text in _foreseen(below.slot_names):
+            verb = VERBS[text.split()[0]]
+            yield Entry(text, verb.help, partial(below.enter, text))
+
+
+def _foreseen(slots: list[str]) -> Iterator[str]:
+    yield from (f"precision {name}" for name in PRECISIONS)
+    yield from (f"policy {name}" for name in POLICIES)
+    yield from ("lr x0.5", "lr x2", "lr schedule", "stop save=no")
+    yield from (f"{verb} {slot}" for verb in ("pin", "ban", "release") for slot in slots)

@@ -1,0 +1,137 @@
+"""The cockpit: one run, live. Paints what the store holds a few times a second and sends what keys ask.
+
+It shows nothing that the engine has not confirmed: a key press becomes a row in the list of commands, and
+the rest of the screen changes when the engine's answer arrives.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, cast
+
+from textual.binding import Binding
+
+from engine.errors import SlotdeckError
+from engine.protocol import commands as c
+from engine.protocol.verbs import as_text, parse_command
+from tui.keys import KEYS, Place, bindings
+from tui.messages import RunLeft
+from tui.screens.command_line import CommandLine
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.deck import Deck
+from tui.screens.source import LiveLink
+
+_CONTROL = {key.action.split("(")[0] for key in KEYS if key.needs == "control"} - {"fill"} | {"fill"}
+
+
+class CockpitScreen(Deck):
+    """What keys and typed lines do to a live run."""
+
+    BINDINGS: ClassVar[list[Binding]] = bindings("live")  # type: ignore[assignment]
+    place: Place = "live"
+
+    @property
+    def link(self) -> LiveLink:
+        """Where commands go."""
+        return cast("LiveLink", self.source)
+
+    @property
+    def may_control(self) -> bool:
+        """Commands can be sent: the link is up, the run goes on, and this cockpit does not only watch."""
+        return self.store.link.status == "live" and self.store.ended is None and not self.read_only
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Keys that steer are there only while steering is possible."""
+        if action in ("pin", "ban", "release") and self.slot is None:
+            return False
+        return self.may_control if action in _CONTROL else True
+
+    def send(self, command: c.AnyCommand) -> None:
+        """Ask for it, after a question when it destroys; what cannot be sent is said."""
+        if isinstance(command, c.Stop):
+            self.action_stop()
+            return
+        self._send(command)
+
+    def enter(self, text: str) -> None:
+        """A whole command as typed.
+
+        Raises nothing: what is wrong with it is shown where it was typed.
+        """
+        try:
+            if not self.may_control:
+                raise SlotdeckError("this cockpit cannot steer now", self._why_not())
+            self.send(parse_command(text.split()))
+        except SlotdeckError as error:
+            self.complain(str(error))
+        else:
+            self.query_one(CommandLine).action_close()
+
+    def action_toggle_pause(self) -> None:
+        self.send(c.Resume() if self.store.state == "paused" else c.Pause())
+
+    def action_step(self) -> None:
+        self.send(c.Step())
+
+    def action_checkpoint(self) -> None:
+        self.send(c.Checkpoint())
+
+    def action_evaluate(self) -> None:
+        self.send(c.Evaluate())
+
+    def action_sample(self) -> None:
+        self.send(c.Sample())
+
+    def action_pin(self) -> None:
+        self.send(c.Pin(self.slot_name))
+
+    def action_ban(self) -> None:
+        self.send(c.Ban(self.slot_name))
+
+    def action_release(self) -> None:
+        self.send(c.Release(self.slot_name))
+
+    def action_fill(self, text: str) -> None:
+        """Open the command line with the verb typed already."""
+        self.query_one(CommandLine).open(text, self.slot_names)
+
+    def action_stop(self) -> None:
+        """Ask whether to save."""
+        answers = {
+            "save": "Stop and save a checkpoint",
+            "drop": "Stop without saving",
+            "cancel": "Keep training",
+        }
+        last = self.store.checkpoints[-1].step if self.store.checkpoints else 0
+        detail = f"At step {self.store.step:,}. Without saving, it can be resumed from step {last:,}."
+        self.app.push_screen(ConfirmScreen("Stop this run?", detail, answers), self._stop_answered)
+
+    def action_take_lease(self) -> None:
+        """Have the controls."""
+        try:
+            self.link.take_lease()
+        except SlotdeckError as error:
+            self.complain(str(error))
+
+    def action_leave(self) -> None:
+        """Detach; the engine does not notice."""
+        run = self.run_name
+        going_on = self.store.ended is None and self.store.link.status != "ended"
+        how = f"training goes on; come back with: slotdeck attach {run}"
+        self.post_message(RunLeft(how if going_on else f"see it again with: slotdeck replay {run}"))
+
+    def _stop_answered(self, answer: str | None) -> None:
+        if answer in ("save", "drop"):
+            self._send(c.Stop(save=answer == "save"))
+
+    def _send(self, command: c.AnyCommand) -> None:
+        try:
+            self.link.send(command)
+        except SlotdeckError as error:
+            self.complain(f"{as_text(command)}: {error}")
+
+    def _why_not(self) -> str:
+        if self.read_only:
+            return "attach without --read-only"
+        if self.store.ended is not None:
+            return f"the run has ended; resume it with: slotdeck train --resume {self.run_name}"
+        return "wait for the link to come back"

@@ -1,0 +1,53 @@
+"""The life of each command as rows: hollow until the engine says yes, red and explained when it says no."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from textwrap import wrap
+
+from textual.content import Content
+
+from engine.text import one_line
+from engine.units import format_duration
+from tui.state.formatting import fit
+from tui.state.pending_commands import ACCEPTED, APPLIED, REFUSED, CommandLife
+
+NO_ANSWER_S = 5.0
+"""A request this old without an answer says so."""
+
+
+def command_rows(lives: Iterable[CommandLife], width: int, height: int, now_s: float) -> list[Content]:
+    """Newest first, at most `height` rows."""
+    rows: list[Content] = []
+    for life in reversed(list(lives)):
+        rows += _rows(life, width, now_s)
+        if len(rows) >= height:
+            break
+    return rows[:height]
+
+
+def _rows(life: CommandLife, width: int, now_s: float) -> list[Content]:
+    text = one_line(life.text)
+    if life.status == REFUSED:
+        why = one_line(life.reason) + (f"; {one_line(life.remedy)}" if life.remedy else "")
+        return [
+            _line("✗", "$error bold", text, "refused", "$error", width),
+            *(Content.assemble((f"  {part}", "$error")) for part in wrap(why, max(10, width - 2))[:2]),
+        ]
+    if life.status == APPLIED:
+        at = f"at step {life.step:,}" if life.step is not None else "applied"
+        change = f"{one_line(life.before)} → {one_line(life.after)}   " if life.before else ""
+        roomy = len(text) + len(change) + len(at) + 4 <= width
+        return [_line("●", "$success bold", text, change * roomy + at, "$quiet", width)]
+    if life.status == ACCEPTED:
+        return [_line("◐", "$warning", text, "accepted", "$warning", width)]
+    waited = now_s - life.requested_s if life.requested_s is not None else 0.0
+    note = f"no answer for {format_duration(int(waited))}" if waited >= NO_ANSWER_S else "requested"
+    return [_line("○", "$quiet", text, note, "$warning" if waited >= NO_ANSWER_S else "$quiet", width)]
+
+
+def _line(glyph: str, glyph_style: str, text: str, note: str, note_style: str, width: int) -> Content:
+    note = fit(note, max(8, width - 14))
+    text = fit(text, max(4, width - len(note) - 4))
+    gap = " " * max(1, width - 2 - len(text) - len(note))
+    return Content.assemble((glyph, glyph_style), " ", text, gap, (note, note_style))

@@ -1,0 +1,75 @@
+"""The top row: which run, in what state, how the cockpit is linked to it, and who has the controls."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from engine.text import one_line
+from engine.units import format_count
+from tui.state.formatting import clock, fit
+from tui.state.store import RunStore
+
+_STATES = {
+    "starting": ("◌", "$warning"),
+    "running": ("●", "$success"),
+    "paused": ("‖", "$warning"),
+    "stopping": ("◌", "$warning"),
+    "ended": ("■", "$quiet"),
+}
+_LINKS = {
+    "connecting": "$warning",
+    "live": "$success",
+    "lost": "$error",
+    "replay": "$accent",
+    "ended": "$quiet",
+}
+
+
+def heading(store: RunStore, run_name: str, width: int, client_id: str, read_only: bool) -> Content:
+    """One row of at most `width` cells; the run's name gives way first, then why the link is down."""
+    state, lease = _state(store), _lease(store, client_id, read_only)
+    link = _link(store, width - state.cell_length - lease.cell_length - 22)
+    right = Content.assemble(link, "   " if lease.plain else "", lease)
+    room = width - right.cell_length - state.cell_length - 4
+    left = Content.assemble((fit(one_line(run_name), max(8, room)), "bold"), "  ", state)
+    gap = width - left.cell_length - right.cell_length
+    return Content.assemble(left, " " * max(2, gap), right)
+
+
+def _state(store: RunStore) -> Content:
+    if store.ended is not None:
+        colour = "$error" if store.ended.outcome == "failed" else "$quiet"
+        return Content.assemble((f"■ {store.ended.outcome}", colour))
+    glyph, colour = _STATES.get(store.state, ("◌", "$quiet"))
+    if store.link.status == "lost":
+        colour = "$quiet"  # what was true when the link broke
+    if store.progress is not None:
+        task = store.progress
+        done = f"{one_line(task.task)} {format_count(task.done)}/{format_count(task.total)}"
+        return Content.assemble((f"{glyph} {store.state or 'starting'}", colour), (f"  {done}", "$quiet"))
+    return Content.assemble((f"{glyph} {store.state or 'no news yet'}", colour))
+
+
+def _link(store: RunStore, room: int) -> Content:
+    link = store.link
+    text = {
+        "connecting": "connecting…",
+        "live": "live",
+        "lost": f"link lost at {clock(link.since_wall_s)}",
+        "replay": "replay",
+        "ended": "engine ended",
+    }.get(link.status, link.status)
+    if link.detail and link.status in ("lost", "ended"):
+        text = fit(f"{text}: {one_line(link.detail)}", max(room, len(text)))
+    return Content.assemble((text, _LINKS.get(link.status, "$quiet")))
+
+
+def _lease(store: RunStore, client_id: str, read_only: bool) -> Content:
+    if store.link.status in ("replay", "ended"):
+        return Content("")
+    if store.lease.holder and store.lease.holder == client_id:
+        return Content.assemble(("you have the controls", "$success"))
+    if store.lease.holder:
+        who = one_line(store.lease.who or store.lease.holder, 24)
+        return Content.assemble((f"{who} has the controls", "$warning"))
+    return Content.assemble(("watching" if read_only else "controls free", "$quiet"))

@@ -1,0 +1,66 @@
+"""The two rows of numbers under the heading: progress and speed, then what drives the loss."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from engine.protocol.events import StepReport
+from tui.state.formatting import countdown, fixed, loss, rate
+from tui.state.store import RunStore
+
+_Cell = tuple[str, str]
+
+
+def readout(store: RunStore, width: int, now_s: float) -> list[Content]:
+    """Two rows; cells that do not fit are left out from the right."""
+    return [_row(_progress(store, now_s), width), _row(_training(store), width)]
+
+
+def _progress(store: RunStore, now_s: float) -> list[_Cell]:
+    total, report = store.total_steps, store.report
+    digits = len(f"{total or 0:,}")
+    share = f"{100 * store.step / total:3.0f}%" if total else " n/a"
+    return [
+        ("step", f"{store.step:>{digits},}/{total or 0:,} {share}"),
+        ("eta", f"{countdown(store.eta_s(now_s)).strip():<8}"),
+        ("", rate(report.tokens_per_s if report else None)),
+        ("", f"{fixed(report.step_ms if report else None)} ms/step"),
+        ("", _split(report)),
+    ]
+
+
+def _training(store: RunStore) -> list[_Cell]:
+    report = store.report
+    active = f"{report.active_slots:4.1f}" if report else " n/a"
+    return [
+        ("lr", f"{report.lr:7.1e}" if report else "    n/a"),
+        ("precision", f"{report.precision if report else 'n/a':<4}"),
+        ("slots", f"{active}/{len(store.slot_names)}"),
+        ("policy", f"{store.plan.policy if store.plan else 'n/a':<6}"),
+        ("grad norm", fixed(report.grad_norm if report else None)),
+        ("tokens", fixed(report.tokens if report else None, 6)),
+        ("val", loss(store.val_loss)),
+        ("checkpoint", f"at {store.checkpoints[-1].step:,}" if store.checkpoints else "none yet"),
+    ]
+
+
+def _split(report: StepReport | None) -> str:
+    if report is None or report.step_ms <= 0:
+        return ""
+    parts = zip(
+        ("data", "forward", "backward", "optimizer"),
+        (report.data_ms, report.forward_ms, report.backward_ms, report.optimizer_ms),
+        strict=True,
+    )
+    return "  ".join(f"{name} {100 * ms / report.step_ms:2.0f}%" for name, ms in parts)
+
+
+def _row(cells: list[_Cell], width: int) -> Content:
+    row, used = Content(""), 0
+    for label, value in cells:
+        size = len(label) + bool(label) + len(value) + (3 if used else 0)
+        if used + size > width or not value:
+            break
+        row = Content.assemble(row, "   " if used else "", (f"{label} " if label else "", "$quiet"), value)
+        used += size
+    return row
