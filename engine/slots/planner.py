@@ -33,10 +33,10 @@ class Planner:
     def plan(self, step: int) -> Plan:
         """What every slot does in the step that follows `step` steps done."""
         self._holds = {i: hold for i, hold in self._holds.items() if hold.in_force(step)}
-        depth = len(self.slot_names)
-        keep = self.policy.keep(step, self._total_steps, self._stays())
-        drawn = self.policy.draw(step, self._profile.seed, depth)
-        rows = [self._row(i, keep[i], drawn[i]) for i in range(depth)]
+        stays = self._stays()
+        keep = self.policy.keep(step, self._total_steps, stays)
+        drawn = self.policy.draw(step, self._profile.seed, len(stays))
+        rows = [self._row(i, keep[i], drawn[i], stays[i]) for i in range(len(stays))]
         if not any(row.duty for row in rows):
             self._rescue(rows, keep, drawn)
         return Plan(
@@ -167,7 +167,7 @@ class Planner:
         first_stays, last_stays = self._profile.keep_first, self._profile.keep_last
         return [(i == 0 and first_stays) or (i == last and last_stays) for i in range(last + 1)]
 
-    def _row(self, slot: int, keep: float, drawn: float) -> SlotPlan:
+    def _row(self, slot: int, keep: float, drawn: float, stays: bool) -> SlotPlan:
         precision = self._precision.get(slot, "")
         if hold := self._holds.get(slot):
             return SlotPlan(
@@ -178,13 +178,13 @@ class Planner:
                 precision=precision,
                 reason=f"held: {hold.describe()}",
             )
-        duty, reason = self._proposal(slot, keep, drawn)
+        duty, reason = self._proposal(slot, keep, drawn, stays)
         return SlotPlan(duty=duty, precision=precision, reason=reason)
 
-    def _proposal(self, slot: int, keep: float, drawn: float) -> tuple[float, str]:
+    def _proposal(self, slot: int, keep: float, drawn: float, stays: bool) -> tuple[float, str]:
         if self.policy.name == "all":
             return 1.0, "every slot works"
-        if self._stays()[slot]:
+        if stays:
             return 1.0, "first block stays on" if slot == 0 else "last block stays on"
         if keep >= 1.0:
             return 1.0, "keep 1.00"
