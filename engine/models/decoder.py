@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.models.layers import LayerNorm, Linear
+from engine.models.layers import LayerNorm, Linear, embedding
 from engine.models.slotted import SlottedModel
 
 
@@ -92,8 +92,8 @@ class Decoder(SlottedModel):
         self.vocab_size = vocab_size
         self.head_chunk = head_chunk
         self.dropout = dropout
-        self.wte = nn.Embedding(padded_vocab_size, n_embd)
-        self.wpe = nn.Embedding(seq_len, n_embd)
+        self.wte = embedding(padded_vocab_size, n_embd)
+        self.wpe = embedding(seq_len, n_embd)
         self.blocks = nn.ModuleList(Block(n_embd, n_head, dropout, bias) for _ in range(n_layer))
         self.norm_final = LayerNorm(n_embd, bias)
         self.check_partition()
@@ -127,8 +127,8 @@ class Decoder(SlottedModel):
         std = 0.02
         into_stream = std / math.sqrt(2 * len(self.blocks))
         with torch.no_grad():
-            for embedding in (self.wte, self.wpe):
-                _draw(embedding.weight, std, generator)
+            for table in (self.wte, self.wpe):
+                _draw(table.weight, std, generator)
             for module in self.blocks:
                 block = cast(Block, module)
                 for linear in (block.qkv, block.mlp_in):

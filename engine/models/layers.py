@@ -28,6 +28,12 @@ from torch.nn import functional as F
 class Linear(nn.Linear):
     """A linear layer that computes in the dtype of its input."""
 
+    def reset_parameters(self) -> None:
+        """Zeros until the family draws its start; torch's own would draw from the global generator."""
+        nn.init.zeros_(self.weight)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
     def forward(self, x: Tensor) -> Tensor:
         """`(..., in)` -> `(..., out)`, dtype kept."""
         bias: Tensor | None = self.bias
@@ -48,3 +54,8 @@ class LayerNorm(nn.Module):
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         """`(..., D)` fp32 -> `(..., D)` in `dtype`."""
         return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.EPS).to(dtype)
+
+
+def embedding(rows: int, width: int) -> nn.Embedding:
+    """A table `(rows, width)` of zeros until the family draws its start, for the same reason."""
+    return nn.Embedding.from_pretrained(torch.zeros(rows, width), freeze=False)

@@ -268,6 +268,12 @@ def test_the_same_seed_draws_the_same_model_whatever_else_was_drawn() -> None:
     assert torch.equal(first["norm_final.weight"], torch.ones(64))
 
 
+def test_building_and_drawing_leave_the_global_generator_alone() -> None:
+    before = torch.get_rng_state()
+    small_model()
+    assert torch.equal(before, torch.get_rng_state())
+
+
 def test_a_fresh_model_knows_nothing() -> None:
     model = build_model(Model(n_layer=2, n_head=2, n_embd=64, seq_len=16), V)
     model.init_weights(torch.Generator().manual_seed(1))
