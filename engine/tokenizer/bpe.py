@@ -52,7 +52,7 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """The ids of the text, without an end-of-text token."""
-        # The batch call skips character offsets, which nobody reads here, and is a third faster for it.
+        # The batch call skips character offsets, which nobody reads here, and takes 10 to 18 % less time.
         return list(self._backend.encode_batch_fast([text], add_special_tokens=False)[0].ids)
 
     def decode(self, ids: Sequence[int]) -> str:

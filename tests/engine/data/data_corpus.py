@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-WORDS = "slot train loss token block step model naïve 损失 batch gate".split()
+WORDS = ["slot", "train", "loss", "token", "block", "step", "model", "naïve", "损失", "batch", "gate"]
 
 
 def document(number: int, words: int = 40) -> str:
