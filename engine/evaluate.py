@@ -21,8 +21,7 @@ from engine.models import BlockPlan, SlottedModel
 
 
 class Batches(Protocol):
-    """A fixed set of `(x_BT, y_BT)` int64 CPU tensors whose number is known:
-    `engine.data.loader.ValidationSet`."""
+    """A fixed set of `(x_BT, y_BT)`, int64 on the CPU, of known size: `engine.data.loader.ValidationSet`."""
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]: ...
@@ -93,6 +92,8 @@ def sample(
         for _ in range(n):
             context_BT = torch.tensor([text[-model.seq_len :]], device=device)
             logits_V = model.next_logits(context_BT, dtype=dtype)[0].cpu()
+            if not logits_V.isfinite().all():
+                break  # a model that overflowed has nothing to say, and is no reason to end a run
             token = _draw(logits_V, temperature, top_k, generator)
             if token == stop_at:
                 break

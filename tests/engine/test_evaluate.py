@@ -134,6 +134,13 @@ def test_the_text_ends_where_the_model_says_so() -> None:
     assert ended == whole[: whole.index(whole[4])]
 
 
+def test_a_model_that_overflowed_says_nothing() -> None:
+    model = small_model()
+    with torch.no_grad():
+        model.head_weight().fill_(float("nan"))
+    assert draw(model) == []
+
+
 # -- training does not notice ----------------------------------------------------------------------------
 
 
