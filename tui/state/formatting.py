@@ -24,7 +24,8 @@ def fixed(value: float | None, width: int = 5) -> str:
     sign, magnitude = ("-", -value) if value < 0 else ("", value)
     room = width - len(sign)
     if magnitude and magnitude < 10.0 ** -(room - 3):
-        return f"{sign}{magnitude:.0e}".replace("e-0", "e-").rjust(width)
+        text = f"{sign}{magnitude:.0e}".replace("e-0", "e-")
+        return text.rjust(width) if len(text) <= width else f"{0:.{width - 2}f}"
     for scale, suffix in ((1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"), (1e12, "T"), (1e15, "P")):
         scaled = magnitude / scale
         whole = len(f"{scaled:.0f}")
@@ -35,7 +36,7 @@ def fixed(value: float | None, width: int = 5) -> str:
             if len(text) > space:
                 text = f"{scaled:.{max(0, decimals - 1)}f}"
             return f"{sign}{text}{suffix}".rjust(width)
-    return f"{value:.0e}".rjust(width)
+    return f"{value:.0e}".replace("e+", "e").rjust(width)
 
 
 def loss(value: float | None) -> str:

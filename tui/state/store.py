@@ -147,8 +147,9 @@ class RunStore:
 
     def load(self, track: Track) -> None:
         """Take the curves of the log's pyramid; reports among them that arrive again are ignored."""
-        for name, column in track.columns.items():
-            self.series.setdefault(name, Series(name)).load(track, column)
+        for name in SCALARS:
+            if name in track.columns:
+                self.series[name].load(track, track.columns[name])
         self._dirty.add("loss")
 
     def set_link(self, status: str, detail: str = "") -> None:
@@ -216,7 +217,7 @@ class RunStore:
     # -- one method an event -----------------------------------------------------------------------------
 
     def _run_started(self, event: e.RunStarted) -> None:
-        if self.run is not None and event.branch > self.branch:
+        if event.branch > self.branch:
             for series in self.series.values():
                 series.fork(event.branch, event.step)
         self.run, self.ended, self.report, self.progress = event, None, None, None
