@@ -1,0 +1,242 @@
+"""The command line: one function a sub-command, each importing what it needs when it runs.
+
+`--help` and completion therefore answer at once, and nothing here ever imports torch. What a user can mend is
+one line on stderr and an exit code: 2 for input, 1 for a run or command that failed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.errors import SlotdeckError
+from engine.text import one_line
+
+app = typer.Typer(
+    name="slotdeck",
+    help="Train transformers by slots, with your hand on the controls.",
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Runs = Annotated[Path, typer.Option("--runs", envvar="SLOTDECK_RUNS", help="Folder of runs.")]
+Run = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run: its name, a unique part of it, or its folder.")
+]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set one key of the profile.")
+]
+Plain = Annotated[bool, typer.Option("--plain", help="Plain lines, even in a terminal.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Return as soon as the engine steps.")]
+RUNS = Path("runs")
+
+
+@app.callback(invoke_without_command=True)
+def home(
+    context: typer.Context, runs_dir: Runs = RUNS, version: Annotated[bool, typer.Option("--version")] = False
+) -> None:
+    """Train transformers by slots, with your hand on the controls.
+
+    Without a command: the home screen, with the runs and profiles there are.
+    """
+    if version:
+        import slotdeck
+
+        print(f"slotdeck {slotdeck.__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is not None:
+        return
+    from slotdeck.terminal import has_terminal
+
+    if not has_terminal():
+        list_runs(runs_dir)
+        return
+    from slotdeck.journey import start_from_home
+    from tui.app import run_home
+
+    raise typer.Exit(run_home(runs_dir, lambda name: start_from_home(name, runs_dir)))
+
+
+@app.command()
+def train(
+    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="A profile's name or file.")] = "",
+    sets: Sets = None,
+    runs_dir: Runs = RUNS,
+    resume_run: Annotated[
+        str, typer.Option("--resume", metavar="RUN", help="Go on with a run instead.")
+    ] = "",
+    detach: Detach = False,
+    plain: Plain = False,
+) -> None:
+    """Train a profile: the engine in the background, the cockpit in front."""
+    from slotdeck import journey
+
+    if resume_run:
+        if profile or sets:
+            raise SlotdeckError("a resumed run has its profile already", "leave PROFILE and --set out")
+        raise typer.Exit(journey.resume(resume_run, runs_dir, detach=detach, plain=plain))
+    if not profile:
+        from engine.profile.shelf import list_profiles
+
+        names = ", ".join(found.name for found in list_profiles())
+        raise SlotdeckError("no profile given", f"give a file, or one of: {names}")
+    raise typer.Exit(journey.train(profile, sets or [], runs_dir, detach=detach, plain=plain))
+
+
+@app.command()
+def demo(sets: Sets = None, runs_dir: Runs = RUNS, detach: Detach = False, plain: Plain = False) -> None:
+    """Train on the source of Python's standard library: the whole journey in minutes, on any machine."""
+    from slotdeck import journey
+
+    raise typer.Exit(journey.train("demo", sets or [], runs_dir, detach=detach, plain=plain))
+
+
+@app.command()
+def resume(run: Run, runs_dir: Runs = RUNS, detach: Detach = False, plain: Plain = False) -> None:
+    """Go on with a run that was stopped or killed, from its newest good checkpoint."""
+    from slotdeck import journey
+
+    raise typer.Exit(journey.resume(run, runs_dir, detach=detach, plain=plain))
+
+
+@app.command()
+def attach(
+    run: Run,
+    runs_dir: Runs = RUNS,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Watch only.")] = False,
+    plain: Plain = False,
+) -> None:
+    """Open the cockpit on a run; without a terminal, follow it in plain lines."""
+    from slotdeck import journey
+
+    raise typer.Exit(journey.attach(run, runs_dir, read_only=read_only, plain=plain))
+
+
+@app.command()
+def replay(run: Run, runs_dir: Runs = RUNS) -> None:
+    """Play a recorded run in the cockpit."""
+    from engine.runlog.catalog import find_run
+    from slotdeck.terminal import command_line, has_terminal, shown_path
+
+    run_dir = find_run(run, runs_dir)
+    if not has_terminal():
+        raise SlotdeckError(
+            "a replay needs a terminal", f"for text use: {command_line('dump', shown_path(run_dir))}"
+        )
+    from tui.app import run_replay
+
+    raise typer.Exit(run_replay(run_dir))
+
+
+@app.command("runs")
+def list_runs(runs_dir: Runs = RUNS) -> None:
+    """List the runs, newest first."""
+    from slotdeck.listing import runs_table
+
+    for line in runs_table(runs_dir):
+        print(line)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def send(
+    run: Run,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="VERB [ARGUMENT]...", help="As in the cockpit.")
+    ] = None,
+    take: Annotated[bool, typer.Option("--take", help="Take the controls from whoever holds them.")] = False,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", min=0.1, help="Seconds to wait for each answer.")
+    ] = 60.0,
+    runs_dir: Runs = RUNS,
+) -> None:
+    """Send a command to a live run and print its life; exit 0 only when it was applied.
+
+    pause · resume · step [N] · stop [save=no] · checkpoint · lr VALUE|xFACTOR|schedule ·
+    precision fp32|bf16|fp16 · policy NAME · pin SLOT [until=+N] · ban SLOT · release SLOT ·
+    evaluate · sample [PROMPT] · note TEXT
+    """
+    from engine.protocol.verbs import parse_command
+    from engine.runlog.catalog import find_run
+    from slotdeck.send import send as send_command
+
+    command = parse_command(words or [])
+    send_command(find_run(run, runs_dir), command, take=take, timeout_s=timeout_s, say=_say)
+
+
+@app.command()
+def prepare(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="parquet, txt, json or jsonl files, or folders.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to make.")],
+    text_column: Annotated[str, typer.Option(help="Of parquet files.")] = "text",
+    text_key: Annotated[str, typer.Option(help="Of json and jsonl files.")] = "text",
+    tokenizer: Annotated[
+        str, typer.Option(metavar="FILE|train", help="A tokenizer.json, or train one.")
+    ] = "train",
+    vocab_size: Annotated[int, typer.Option(help="Of a trained tokenizer.")] = 8192,
+    encoding: Annotated[str, typer.Option(help="Of text files.")] = "utf-8",
+    workers: Annotated[int, typer.Option(help="Processes; 0 chooses.")] = 0,
+    val_share: Annotated[float, typer.Option(help="Share of the documents for validation.")] = 0.01,
+    on_bad: Annotated[
+        str, typer.Option(metavar="skip|refuse", help="What to do with nulls and invalid text.")
+    ] = "skip",
+    overwrite: Annotated[bool, typer.Option(help="Replace what DIR holds.")] = False,
+) -> None:
+    """Turn text into token shards that a profile can train on."""
+    from slotdeck.prepare import prepare_data
+
+    prepare_data(
+        inputs, out, text_column=text_column, text_key=text_key, tokenizer=tokenizer, vocab_size=vocab_size,
+        encoding=encoding, workers=workers, val_share=val_share, on_bad=on_bad, overwrite=overwrite,
+    )  # fmt: skip
+
+
+@app.command()
+def dump(run: Run, runs_dir: Runs = RUNS) -> None:
+    """Print a run's log, one JSON line a frame."""
+    from engine.runlog.catalog import find_run
+    from engine.runlog.dump import dump as dump_lines
+
+    for line in dump_lines(find_run(run, runs_dir)):
+        print(line)
+
+
+@app.command()
+def doctor(runs_dir: Runs = RUNS) -> None:
+    """Say what this machine can do, what is wrong with it, and the remedy for each."""
+    from slotdeck.doctor import examine
+
+    raise typer.Exit(examine(runs_dir, _say))
+
+
+def main() -> None:
+    """The `slotdeck` command."""
+    try:
+        app()
+    except SlotdeckError as error:
+        _complain(str(error), error.exit_code)
+    except BrokenPipeError:  # `slotdeck dump RUN | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _complain(f"{where}{error.strerror or error}", 1)
+
+
+def _complain(line: str, exit_code: int) -> None:
+    print(f"slotdeck: {one_line(line, 2000)}", file=sys.stderr)
+    sys.exit(exit_code)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

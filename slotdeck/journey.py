@@ -1,0 +1,109 @@
+"""A run from the user's side: start or resume it, watch it in cockpit or lines, and what to type afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from engine.errors import SlotdeckError
+from engine.runlog.catalog import find_run
+from engine.runlog.lock import is_live
+from engine.text import one_line
+from slotdeck import start
+from slotdeck.terminal import command_line, has_terminal, shown_path
+
+Say = Callable[[str], None]
+
+
+def train(name: str, sets: Sequence[str], runs_dir: Path, *, detach: bool, plain: bool) -> int:
+    """Start a new run and watch it. Returns the exit code."""
+    profile = start.prepare_profile(name, sets, build_demo_data)
+    run_dir = start.create(profile, runs_dir)
+    return _watch(run_dir, start.start_new(run_dir, _note), detach=detach, plain=plain)
+
+
+def resume(run: str, runs_dir: Path, *, detach: bool, plain: bool) -> int:
+    """Go on with a run and watch it. Returns the exit code."""
+    run_dir = find_run(run, runs_dir)
+    return _watch(run_dir, start.start_again(run_dir, _note), detach=detach, plain=plain)
+
+
+def attach(run: str, runs_dir: Path, *, read_only: bool, plain: bool) -> int:
+    """The cockpit on a run, live or over; plain lines without a terminal."""
+    run_dir = find_run(run, runs_dir)
+    holder = is_live(run_dir)
+    if holder is not None and holder.host and not holder.here:
+        host = one_line(holder.host)
+        raise SlotdeckError(
+            f"{one_line(run_dir.name)} runs on {host}",
+            f"go there: ssh {host} slotdeck attach {run_dir.resolve()}",
+        )
+    if has_terminal() and not plain:
+        from tui.app import run_attach
+
+        return run_attach(run_dir, read_only=read_only)
+    from slotdeck.plain import follow
+
+    return follow(run_dir, None, _say)
+
+
+def start_from_home(name: str, runs_dir: Path) -> Path:
+    """For the cockpit's home screen: a new run of a profile, its engine at work. Says nothing itself."""
+
+    def quietly(folder: Path) -> None:
+        from slotdeck.demo import build_demo
+
+        build_demo(folder)
+
+    run_dir = start.create(start.prepare_profile(name, [], quietly), runs_dir)
+    start.start_new(run_dir, lambda _: None)
+    return run_dir
+
+
+def build_demo_data(folder: Path) -> None:
+    """The demo's data, its progress shown."""
+    from slotdeck.demo import build_demo
+    from slotdeck.prepare_bar import shown_progress
+
+    with shown_progress() as show:
+        build_demo(folder, show)
+
+
+def _watch(run_dir: Path, process: subprocess.Popen[bytes], *, detach: bool, plain: bool) -> int:
+    code = 0
+    if detach:
+        _say(f"{run_dir.name} is at work, pid {process.pid}")
+    elif has_terminal() and not plain:
+        from tui.app import run_attach
+
+        code = run_attach(run_dir)
+    else:
+        from slotdeck.plain import follow
+
+        code = follow(run_dir, process, _say)
+    process.poll()
+    process.returncode = process.returncode or 0  # it may go on without us, and that is no leak
+    _farewell(run_dir)
+    return code
+
+
+def _farewell(run_dir: Path) -> None:
+    """The exact commands for what one may want next."""
+    shown = shown_path(run_dir)
+    live = is_live(run_dir) is not None
+    _say("")
+    if live:
+        _say("The engine goes on without this terminal.")
+    rows = [("replay", "replay"), ("resume", "resume"), ("attach", "attach")]
+    for what, verb in rows if not live else [rows[2], rows[0], rows[1]]:
+        _say(f"  {what}   {command_line(verb, shown)}")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _note(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

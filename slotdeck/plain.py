@@ -1,0 +1,168 @@
+"""Progress in plain lines, for pipes, dumb terminals and `--plain`: read from the log, like everything else.
+
+A line every two seconds while it steps, and one for whatever else happens. It never draws, moves or colours.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.protocol import events as e
+from engine.protocol.codec import decode
+from engine.protocol.messages import Message
+from engine.runlog.lock import is_live
+from engine.runlog.reader import LogReader
+from engine.text import one_line, sanitise
+from engine.units import format_bytes, format_count, format_duration
+
+LINE_EVERY_S = 2.0
+_POLL_S = 0.1
+
+
+@dataclass
+class Teller:
+    """Turns events into lines."""
+
+    say: Callable[[str], None]
+    line_every_s: float = LINE_EVERY_S
+    ended: e.RunEnded | None = None
+    total_steps: int = 0
+    _num_slots: int = 0
+    _val_loss: float | None = None
+    _memory_bytes: int | None = None
+    _pending: e.StepReport | None = None
+    _told_wall_s: float = field(default=0.0)
+
+    def take(self, wall_s: float, event: object) -> None:
+        """Tell one event of the log."""
+        match event:
+            case e.StepReport():
+                self._pending = event
+                if wall_s - self._told_wall_s >= self.line_every_s:
+                    self._told_wall_s = wall_s
+                    self._tell_step()
+            case e.Hardware(process_rss_bytes=rss, gpus=[]):
+                self._memory_bytes = rss
+            case e.MemorySplit() if event.total is not None or event.cache:
+                self._memory_bytes = event.weights + event.gradients + event.optimizer + event.activations
+            case e.RunStarted():
+                self._begin(event)
+            case e.Event():
+                line = self._line(event)
+                if line:
+                    self._tell_step()
+                    self.say(line)
+            case _:
+                pass
+
+    def _begin(self, event: e.RunStarted) -> None:
+        self.total_steps, self._num_slots, self.ended = event.total_steps, len(event.slots), None
+        machine, model = event.machine, event.model
+        self.say(
+            f"run {one_line(event.run_id)}: {format_count(model.params)} parameters in {len(event.slots)} slots and a "
+            f"stem, {format_count(event.total_steps)} steps of {format_count(event.tokens_per_step)} tokens"
+        )
+        where = f"on {one_line(machine.device_name or machine.device)} of {one_line(machine.host)}, pid {event.pid}"
+        begun = (
+            f"; resumed from {one_line(event.resumed_from)} at step {event.step}"
+            if event.resumed_from
+            else ""
+        )
+        self.say(where + begun)
+
+    def _tell_step(self) -> None:
+        report, self._pending = self._pending, None
+        if report is None:
+            return
+        width = len(f"{self.total_steps}")
+        self.say(
+            f"step {report.step:>{width}}/{self.total_steps}"
+            f"  loss {report.loss:.4f}"
+            f"  val {'n/a' if self._val_loss is None else f'{self._val_loss:.4f}'}"
+            f"  {format_count(report.tokens_per_s)} tokens/s"
+            f"  slots {report.active_slots:.3g}/{self._num_slots}"
+            f"  {one_line(report.precision, 16)}"
+            f"  mem {format_bytes(self._memory_bytes)}"
+            f"  ETA {format_duration(report.eta_s)}"
+        )
+
+    def _line(self, event: e.Event) -> str:
+        match event:
+            case e.Evaluated():
+                self._val_loss = event.loss
+                return f"validation loss {event.loss:.4f} at step {event.step} ({format_duration(event.seconds)})"
+            case e.Sampled():
+                text = sanitise(event.prompt + event.text, 600).replace("\n", "\n    | ")
+                return f"sample at step {event.step}:\n    | {text}"
+            case e.CheckpointSaved():
+                return one_line(
+                    f"checkpoint {event.name} saved: {format_bytes(event.bytes)} in {format_duration(event.seconds)}"
+                    f" ({event.reason})"
+                )
+            case e.StateChanged(state="running", reason="") | e.StateChanged(state="starting" | "ended"):
+                return ""
+            case e.StateChanged():
+                return one_line(
+                    f"{event.state} at step {event.step}" + (f": {event.reason}" if event.reason else "")
+                )
+            case e.Alarm():
+                remedy = f"; {event.remedy}" if event.remedy else ""
+                return one_line(f"{event.level}: {event.message}{remedy}", 1000)
+            case e.CommandApplied():
+                change = f": {event.before} -> {event.after}" if event.before else ""
+                return one_line(f"applied {event.text} at step {event.step}{change}")
+            case e.CommandRefused():
+                return one_line(f"refused {event.text}: {event.reason}")
+            case e.LogLine():
+                return one_line(event.text, 1000)
+            case e.LogGap():
+                return one_line(f"warning: {event.dropped} events are missing from the log: {event.reason}")
+            case e.RunEnded():
+                self.ended = event
+                remedy = f"; {event.remedy}" if event.remedy else ""
+                return one_line(f"{event.outcome} at step {event.step}: {event.reason}{remedy}", 1000)
+        return ""
+
+
+def follow(run_dir: Path, process: subprocess.Popen[bytes] | None, say: Callable[[str], None]) -> int:
+    """Tell a run until it ends. Returns 0 when it finished or stopped, 1 when it failed or died.
+
+    Ctrl-C asks an engine of ours (`process` is given) to stop with a checkpoint; a second one leaves it to
+    itself. When only watching, the first one already leaves.
+    """
+    teller = Teller(say)
+    reader = LogReader(run_dir)
+    asked = False
+    while True:
+        try:
+            alive = process.poll() is None if process else is_live(run_dir) is not None
+            for entry in reader.poll():
+                event = decode(entry.kind, entry.payload)
+                if not isinstance(event, Message):
+                    teller.take(entry.wall_s, event)
+            if not alive:
+                return _end(teller, process, run_dir, say)
+            time.sleep(_POLL_S)
+        except KeyboardInterrupt:
+            if process is None or asked:
+                say("left running")
+                return 0
+            asked = True
+            process.send_signal(signal.SIGTERM)
+            say("stopping with a checkpoint; ctrl-C again leaves the engine to itself")
+
+
+def _end(
+    teller: Teller, process: subprocess.Popen[bytes] | None, run_dir: Path, say: Callable[[str], None]
+) -> int:
+    if teller.ended is not None:
+        return 0 if teller.ended.outcome in ("finished", "stopped") else 1
+    status = process.poll() if process else None
+    how = f" ({signal.Signals(-status).name})" if status is not None and status < 0 else ""
+    say(f"the engine went without a word{how}; its output is in {one_line(str(run_dir / 'engine.out'))}")
+    return 1

@@ -1,0 +1,41 @@
+"""`slotdeck send RUN VERB ...`: one command to a live run, its life printed as it happens."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.errors import SlotdeckError
+from engine.protocol import events as e
+from engine.protocol.commands import AnyCommand
+from engine.protocol.verbs import as_text
+from engine.text import one_line
+from tui.link import oneshot
+
+
+def send(
+    run_dir: Path, command: AnyCommand, *, take: bool, timeout_s: float, say: Callable[[str], None]
+) -> None:
+    """Send a command and tell its life; returns only when it was applied.
+
+    Raises:
+        SlotdeckError: no engine is there, or no answer came in time; it was refused (exit code 1).
+    """
+    who = one_line(f"{getpass.getuser()}@{socket.gethostname()}")
+    say(f"requested  {one_line(as_text(command))}")
+    for event in oneshot.send(run_dir, command, take=take, who=who, timeout_s=timeout_s):
+        match event:
+            case e.CommandAccepted():
+                say("accepted   in the log; it waits for the next step boundary")
+            case e.CommandApplied():
+                change = f": {event.before} -> {event.after}" if event.before else ""
+                cost = f" ({event.cost})" if event.cost else ""
+                say(one_line(f"applied    at step {event.step}{change}{cost}"))
+            case e.CommandRefused():
+                raise SlotdeckError(
+                    one_line(f"refused at step {event.step}: {event.reason} ({event.code})"),
+                    one_line(event.remedy),
+                    exit_code=1,
+                )
