@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import resource
@@ -200,3 +201,49 @@ def test_whenever_a_saving_process_is_killed_its_last_acknowledged_step_loads(tm
                 acknowledged = loaded.manifest.step
         parent.stdin.close()
     assert acknowledged > 0
+
+
+@pytest.mark.parametrize("call", ["fsync", "rename"])
+def test_a_disk_that_fails_at_any_call_harms_nothing(tmp_path: Path, monkeypatch, call: str):
+    real = getattr(os, call)
+    save(tmp_path, 100)
+    for fails_at in range(1, 20):
+        calls = 0
+
+        def failing(*args, limit=fails_at):
+            nonlocal calls
+            calls += 1
+            if calls == limit:
+                raise OSError(errno.EIO, "Input/output error")
+            return real(*args)
+
+        monkeypatch.setattr(os, call, failing)
+        (told,) = save(tmp_path, 200)
+        monkeypatch.setattr(os, call, real)
+        loaded = newest(tmp_path)
+        assert loaded.quarantined == []
+        assert not list((tmp_path / "checkpoints").glob(".tmp-*"))
+        if isinstance(told, Saved):
+            assert loaded.manifest.step == 200
+            assert fails_at > 1
+            return
+        assert "Input/output error" in told.message
+    raise AssertionError("a save makes fewer calls than that")
+
+
+def test_nothing_is_renamed_before_all_of_it_is_on_disk(tmp_path: Path, monkeypatch):
+    done: list[str] = []
+    real_fsync, real_rename = os.fsync, os.rename
+
+    def fsync(fd: int) -> None:
+        done.append(Path(os.readlink(f"/proc/self/fd/{fd}")).name)
+        real_fsync(fd)
+
+    def rename(source, target) -> None:
+        done.append("rename")
+        real_rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "rename", rename)
+    save(tmp_path, 100)
+    assert done == [*FILES, f".tmp-step-00000100-{os.getpid()}", "rename", "checkpoints"]
