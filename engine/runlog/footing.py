@@ -35,6 +35,9 @@ class FooterBuilder:
     def add(self, offset: int, kind: int, seq: int, t_ns: int, report: StepReport | None) -> None:
         """Take the next frame; `report` is its event if it is a StepReport."""
         if report is not None:
+            if self.step < 0:
+                # Frames before the first report stand at the step that it started from.
+                self._index[1][:] = array("q", [report.step - report.steps]) * len(self._index[1])
             self.step = report.step
             self._pyramid.add(report, t_ns)
         if self.frames % INDEX_EVERY == 0:

@@ -6,6 +6,7 @@ read by their footers; only what was never sealed is scanned.
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from pathlib import Path
 
@@ -98,7 +99,9 @@ class History:
         assert wall_s is not None
         for segment in self._segments:
             if segment.frames and segment.header.wall_of(segment.span_t_ns[1]) >= wall_s:
-                t_ns = segment.header.mono_ns + round((wall_s - segment.header.wall_s) * 1e9)
+                # A float of Unix time resolves 0.24 us: lean to the early side, or an event misses itself.
+                since_s = wall_s - math.ulp(wall_s) - segment.header.wall_s
+                t_ns = segment.header.mono_ns + math.floor(since_s * 1e9)
                 return segment.first_at_time(max(t_ns, 0)) or self.head_seq + 1
         return self.head_seq + 1
 
@@ -118,15 +121,20 @@ class History:
         return [found[number] for number in sorted(found)]
 
     def _seq_of_step(self, step: int) -> int:
-        """Backwards to the last place where the step was still below: what follows is the newest branch."""
-        beyond = self.head_seq + 1
+        """Backwards to the first place below `step` that has one above it behind: the newest branch wins."""
+        reached: int | None = None
         for segment in reversed(self._segments):
             steps = segment.places.step
-            for at in range(len(steps) - 1, -1, -1):
-                if 0 <= steps[at] < step:
-                    return segment.first_at_step(at, step) or beyond
-                beyond = segment.places.seq[at] if steps[at] >= step else beyond
-        return (self._segments[0].first_at_step(0, step) if self._segments else None) or beyond
+            last = len(steps) - 1
+            for at in range(last, -1, -1):
+                if steps[at] >= step:
+                    reached = segment.places.seq[at]
+                elif steps[at] >= 0 and (reached is not None or at == last):
+                    # Behind a segment's last place there may be reports that the index does not have.
+                    reached = segment.first_at_step(at, step) or reached
+                    if reached is not None:
+                        return reached
+        return reached or self.head_seq + 1
 
 
 def _snapshot(segment: SegmentIndex) -> dict[int, Entry]:

@@ -76,7 +76,8 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     seq: bytes
     """u64"""
     step: bytes
-    """i64: the last reported step at that frame; -1 before the first report."""
+    """i64: the last reported step at that frame. Before the segment's first report, the step that report
+    started from (its `step - steps`); -1 in a segment without reports."""
     t_ns: bytes
     """u64"""
     offset: bytes

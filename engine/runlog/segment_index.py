@@ -189,6 +189,9 @@ def scan_segment(path: Path, header: Header, start: int, raw_reports: int) -> Se
         if kind == StepReport.KIND:
             report = read_report(payload)
             if report is not None:
+                if not reports:
+                    # Frames before the first report stand at the step that it started from.
+                    places.step[:] = array("q", [report.step - report.steps]) * len(places.step)
                 step = report.step
                 reports += 1
                 rows.append(astuple(report))
