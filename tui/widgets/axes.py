@@ -39,6 +39,9 @@ class Span:
     FILL = 0.4
     """Below this share of the axis in use, it closes in."""
 
+    AHEAD = 0.12
+    """Share of the values' spread left free where they broke out: a falling loss will fall further."""
+
     def __init__(self) -> None:
         self.low: float | None = None
         self.high = 0.0
@@ -49,9 +52,11 @@ class Span:
         if self.low is not None and inside and high - low >= self.FILL * (self.high - self.low):
             return self.low, self.high
         spread = (high - low) or abs(high) * 0.1 or 1.0
+        below = self.AHEAD if self.low is not None and low < self.low else 0.04
+        above = self.AHEAD if self.low is not None and high > self.high else 0.04
         step = nice_step(spread * 1.1, 16)
-        self.low = floor((low - spread * 0.04) / step) * step
-        self.high = ceil((high + spread * 0.04) / step) * step
+        self.low = floor((low - spread * below) / step) * step
+        self.high = ceil((high + spread * above) / step) * step
         if low >= 0 > self.low:
             self.low = 0.0
         return self.low, self.high

@@ -1,0 +1,163 @@
+"""What each widget looks like: one tiny app a widget, at the sizes it gets on real terminals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from textual.app import App, ComposeResult
+from told_run import BEGAN_S, hardware, memory, told_store
+
+from tui.state.store import RunStore
+from tui.widgets.chart import Chart, ChartView, Plotted
+from tui.widgets.command_list import CommandList, CommandsView
+from tui.widgets.event_feed import EventFeed, FeedView
+from tui.widgets.gauge import Gauges, HardwareView
+from tui.widgets.lines import Lines
+from tui.widgets.scrubber import Scrubber, ScrubberView
+from tui.widgets.stacked_bar import MemoryView, StackedBar
+from tui.widgets.status_bar import StatusBar, StatusView
+from tui.widgets.waterfall import Waterfall, WaterfallView
+
+Snap = Callable[..., bool]
+
+
+class OneWidget(App[None]):
+    """The widget alone on the screen."""
+
+    def __init__(self, widget: Lines[Any], view: object, theme: str = "textual-dark") -> None:
+        super().__init__()
+        self._widget, self._view, self._theme = widget, view, theme
+
+    def compose(self) -> ComposeResult:
+        yield self._widget
+
+    def on_mount(self) -> None:
+        self.theme = self._theme
+        self._widget.show(self._view)
+
+
+@pytest.fixture(autouse=True)
+def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture(scope="module")
+def store() -> RunStore:
+    return told_store()
+
+
+def loss_of(store: RunStore, **more: Any) -> ChartView:
+    kinds = {"loss": ("train", "line"), "loss_ema": ("EMA", "strong"), "val_loss": ("val", "points")}
+    curves = tuple(
+        Plotted(label, store.series[name], store.series[name].version, kind)
+        for name, (label, kind) in kinds.items()
+    )
+    ticks, saved = tuple(t.step for t in store.ticks), tuple(c.step for c in store.checkpoints)
+    return ChartView("loss", curves, ticks, saved, store.total_steps, **more)
+
+
+def slots_of(store: RunStore, selected: int | None = None) -> WaterfallView:
+    assert store.plan is not None
+    names, rows = tuple(store.slot_names), tuple(store.plan.rows)
+    return WaterfallView(names, rows, tuple(store.slots.ticks), store.plan.policy, selected)
+
+
+@pytest.mark.parametrize("size", [(40, 8), (76, 16), (150, 34)])
+def test_chart(snap_compare: Snap, store: RunStore, size: tuple[int, int]) -> None:
+    assert snap_compare(OneWidget(Chart(), loss_of(store)), terminal_size=size)
+
+
+def test_chart_log_axis_light_theme(snap_compare: Snap, store: RunStore) -> None:
+    assert snap_compare(
+        OneWidget(Chart(), loss_of(store, log=True), "textual-light"), terminal_size=(100, 20)
+    )
+
+
+def test_chart_replay_cursor(snap_compare: Snap, store: RunStore) -> None:
+    assert snap_compare(OneWidget(Chart(), loss_of(store, cursor=1000)), terminal_size=(100, 20))
+
+
+def test_chart_window(snap_compare: Snap, store: RunStore) -> None:
+    assert snap_compare(OneWidget(Chart(), loss_of(store, window=(400, 800))), terminal_size=(100, 20))
+
+
+def test_chart_without_reports(snap_compare: Snap) -> None:
+    empty = RunStore(clock=lambda: BEGAN_S)
+    assert snap_compare(OneWidget(Chart(), loss_of(empty)), terminal_size=(60, 10))
+
+
+def test_chart_no_color(snap_compare: Snap, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert snap_compare(OneWidget(Chart(), loss_of(store)), terminal_size=(76, 16))
+
+
+@pytest.mark.parametrize("size", [(30, 12), (60, 20)])
+def test_waterfall(snap_compare: Snap, store: RunStore, size: tuple[int, int]) -> None:
+    assert snap_compare(OneWidget(Waterfall(), slots_of(store)), terminal_size=size)
+
+
+def test_waterfall_tells_why(snap_compare: Snap, store: RunStore) -> None:
+    assert snap_compare(OneWidget(Waterfall(), slots_of(store, selected=3)), terminal_size=(60, 14))
+
+
+@pytest.mark.parametrize("size", [(40, 14), (60, 14), (110, 20)])
+def test_waterfall_of_48_slots(snap_compare: Snap, size: tuple[int, int]) -> None:
+    many = told_store(steps=400, slots=48)
+    assert snap_compare(OneWidget(Waterfall(), slots_of(many)), terminal_size=size)
+
+
+def test_waterfall_no_color(snap_compare: Snap, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert snap_compare(OneWidget(Waterfall(), slots_of(store)), terminal_size=(60, 20))
+
+
+@pytest.mark.parametrize(
+    ("size", "theme"), [((76, 5), "textual-dark"), ((150, 4), "textual-light"), ((40, 2), "textual-dark")]
+)
+def test_memory(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
+    assert snap_compare(OneWidget(StackedBar(), MemoryView(memory(1), "RTX 3070"), theme), terminal_size=size)
+
+
+@pytest.mark.parametrize("size", [(50, 6), (76, 6), (150, 6)])
+def test_hardware(snap_compare: Snap, size: tuple[int, int]) -> None:
+    assert snap_compare(OneWidget(Gauges(), HardwareView(hardware(), "AMD EPYC")), terminal_size=size)
+
+
+@pytest.mark.parametrize("size", [(38, 6), (80, 10)])
+def test_feed(snap_compare: Snap, store: RunStore, size: tuple[int, int]) -> None:
+    assert snap_compare(OneWidget(EventFeed(), FeedView(tuple(store.feed))), terminal_size=size)
+
+
+def test_scrubber(snap_compare: Snap) -> None:
+    view = ScrubberView(40, 140, 412, 1400, True, 4.0, (41.0, 90.0, 91.0), "lr x0.5")
+    assert snap_compare(OneWidget(Scrubber(), view), terminal_size=(80, 3))
+
+
+@pytest.mark.parametrize("width", [60, 80, 150])
+def test_status_bar(snap_compare: Snap, width: int) -> None:
+    view = StatusView(
+        "20231114-demo-a1b2", "running", 412, 2000, 4.812, 12345.0, 125.0, "live", "", "you", "bf16"
+    )
+    assert snap_compare(OneWidget(StatusBar(), view), terminal_size=(width, 2))
+
+
+def test_status_bar_when_the_link_is_lost(snap_compare: Snap) -> None:
+    view = StatusView(
+        "20231114-demo-a1b2", "paused", 412, 2000, 4.812, link="lost", link_detail="trying again in 4 s"
+    )
+    assert snap_compare(OneWidget(StatusBar(), view), terminal_size=(120, 2))
+
+
+def test_commands(snap_compare: Snap) -> None:
+    store = told_store(steps=500)
+    store.request("new", "precision bf16")
+    view = CommandsView(tuple(store.commands), BEGAN_S + 90.0)
+    assert snap_compare(OneWidget(CommandList(), view), terminal_size=(80, 5))
