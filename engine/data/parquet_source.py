@@ -17,8 +17,8 @@ from engine.text import one_line
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS = 512
-"""Rows decoded at a time."""
+ROWS = 64
+"""Rows decoded at a time: few, because a row may be a whole book."""
 BATCH_BYTES = 1 << 20
 """Text handed on at a time: large enough that hand-over costs nothing, small enough to keep workers even."""
 
@@ -68,10 +68,10 @@ def read(path: Path, column: str, tally: Tally) -> Iterator[Batch]:
                     if text:
                         texts.append(text)
                         held += len(value)
-                if held >= BATCH_BYTES:
-                    reached = size * row // rows
-                    yield Batch(texts, reached - counted)
-                    counted, texts, held = reached, [], 0
+                    if held >= BATCH_BYTES:
+                        reached = size * row // rows
+                        yield Batch(texts, reached - counted)
+                        counted, texts, held = reached, [], 0
         except (pa.ArrowException, OSError) as error:
             raise SlotdeckError(
                 f"{path} cannot be read beyond row {row:,}: {one_line(str(error), 160)}",
@@ -114,7 +114,8 @@ def _open(path: Path) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(path)
+        # Buffering ahead is the default, and keeps what it has buffered: memory would grow with the file.
+        return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
     except (pa.ArrowException, OSError) as error:
         raise SlotdeckError(
             f"{path} is not a readable parquet file: {one_line(str(error), 160)}",

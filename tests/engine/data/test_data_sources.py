@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from engine.data import json_source, sources, text_source
+from engine.data import json_source, parquet_source, sources, text_source
 from engine.data.documents import Tally
 from engine.data.prepare import Prepared
 from engine.data.sources import Reading
@@ -255,6 +255,21 @@ def test_a_corpus_with_nothing_left_is_refused_with_the_reason(tmp_path: Path, r
     pq.write_table(pa.table({"text": pa.array([], pa.string())}), no_rows)
     with pytest.raises(SlotdeckError, match=r"no text in .*rows\.parquet"):
         run_prepare(no_rows)
+
+
+def test_memory_is_bounded_by_a_row_group_not_by_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "many.parquet"
+    group = pa.table({"text": [f"{i} " + "word " * 20_000 for i in range(10)]})
+    with pq.ParquetWriter(path, group.schema, use_dictionary=False, compression="none") as writer:
+        for _ in range(60):
+            writer.write_table(group)
+    before, most, read = pa.total_allocated_bytes(), 0, 0
+    for batch in parquet_source.read(path, "text", Tally("skip")):
+        most = max(most, pa.total_allocated_bytes() - before)
+        read += sum(map(len, batch.texts))
+        assert sum(map(len, batch.texts)) < 1.2 * parquet_source.BATCH_BYTES
+    assert read > 60_000_000
+    assert most < 20_000_000, "the file is sixty megabytes, a read of 64 rows six"
 
 
 def test_batches_are_small_whatever_the_file(tmp_path: Path) -> None:
