@@ -33,6 +33,8 @@ class Teller:
     ended: e.RunEnded | None = None
     total_steps: int = 0
     _num_slots: int = 0
+    _on_cpu: bool = True
+    """The process's memory is told then; on a GPU, what training holds of the device's."""
     _val_loss: float | None = None
     _memory_bytes: int | None = None
     _pending: e.StepReport | None = None
@@ -46,9 +48,9 @@ class Teller:
                 if wall_s - self._told_wall_s >= self.line_every_s:
                     self._told_wall_s = wall_s
                     self._tell_step()
-            case e.Hardware(process_rss_bytes=rss, gpus=[]):
+            case e.Hardware(process_rss_bytes=rss) if self._on_cpu:
                 self._memory_bytes = rss
-            case e.MemorySplit() if event.total is not None or event.cache:
+            case e.MemorySplit() if not self._on_cpu:
                 self._memory_bytes = event.weights + event.gradients + event.optimizer + event.activations
             case e.RunStarted():
                 self._begin(event)
@@ -63,6 +65,7 @@ class Teller:
     def _begin(self, event: e.RunStarted) -> None:
         self.total_steps, self._num_slots, self.ended = event.total_steps, len(event.slots), None
         machine, model = event.machine, event.model
+        self._on_cpu = machine.device == "cpu"
         self.say(
             f"run {one_line(event.run_id)}: {format_count(model.params)} parameters in {len(event.slots)} slots and a "
             f"stem, {format_count(event.total_steps)} steps of {format_count(event.tokens_per_step)} tokens"
