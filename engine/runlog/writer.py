@@ -41,10 +41,8 @@ class _Waiting(NamedTuple):
     then: Callable[[int], None]
 
 
-class _Queued(NamedTuple):
-    t_ns: int
-    event: Event
-    waiting: _Waiting | None
+_Queued = tuple[int, Event, _Waiting | None]
+"""(monotonic time, event, who waits): a plain tuple, since the training thread makes it."""
 
 
 class _Framed(NamedTuple):
@@ -111,7 +109,7 @@ class LogWriter:
             with self._overflow_lock:
                 self._overflow += 1
             return
-        self._queue.append(_Queued(self._clock_ns(), event, None))
+        self._queue.append((self._clock_ns(), event, None))
 
     def commit(self, event: Event, durable: bool = False) -> int:
         """Log `event` and wait until it is written, and on stable storage if `durable`.
@@ -138,7 +136,7 @@ class LogWriter:
         if self._closing:
             then(0)
             return
-        self._queue.append(_Queued(self._clock_ns(), event, _Waiting(durable, then)))
+        self._queue.append((self._clock_ns(), event, _Waiting(durable, then)))
         self._wake.set()
 
     def close(self) -> None:
@@ -188,7 +186,7 @@ class LogWriter:
                 self._frame(framed, self._clock_ns(), self._alarm(told))
         for place, (t_ns, event, _) in enumerate(batch):
             seqs[place] = self._frame(framed, t_ns, event)
-        waiting = [(seq, item.waiting) for seq, item in zip(seqs, batch, strict=True) if item.waiting]
+        waiting = [(seq, w) for seq, (_, _, w) in zip(seqs, batch, strict=True) if w is not None]
         written = self._write(framed)
         synced = written and any(w.durable for _, w in waiting) and self._sync()
         if written:
