@@ -120,7 +120,7 @@ def test_waterfall_no_color(snap_compare: Snap, store: RunStore, monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("size", "theme"), [((76, 5), "textual-dark"), ((150, 4), "textual-light"), ((40, 2), "textual-dark")]
+    ("size", "theme"), [((76, 5), "textual-dark"), ((150, 4), "textual-light"), ((40, 9), "textual-dark")]
 )
 def test_memory(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
     assert snap_compare(OneWidget(StackedBar(), MemoryView(memory(1), "RTX 3070"), theme), terminal_size=size)

@@ -33,6 +33,14 @@ def ticks(low: float, high: float, count: int) -> list[float]:
     return [k * step for k in range(first, floor(high / step + 1e-9) + 1)]
 
 
+def log_ticks(low: float, high: float, count: int) -> list[float]:
+    """Round values from 10^`low` to 10^`high`: evenly spaced ones within a decade or so, powers of ten beyond."""
+    if high - low < 1.3:
+        return [value for value in ticks(10**low, 10**high, count) if value > 0]
+    stride = max(1, ceil((high - low) / count))
+    return [10.0**k for k in range(ceil(low - 1e-9), floor(high + 1e-9) + 1, stride)]
+
+
 class Span:
     """A y axis with hysteresis: it moves when values leave it or fill too little of it."""
 

@@ -16,7 +16,7 @@ from rich.style import Style
 
 from tui.state.formatting import fixed
 from tui.state.series import Columns, Series
-from tui.widgets.axes import Span, grown, label, nice_step, ticks
+from tui.widgets.axes import Span, grown, label, log_ticks, nice_step, ticks
 from tui.widgets.braille import CHARS, Canvas, extent
 from tui.widgets.lines import Lines, Pieces, justified
 
@@ -207,12 +207,13 @@ class Chart(Lines[ChartView]):
 
     def _y_labels(self, view: ChartView, low: float, high: float, rows: int) -> dict[int, str]:
         count = max(2, rows // 3)
-        step = nice_step(high - low, count)
-        names = {}
-        for value in ticks(low, high, count):
-            y = min(rows - 1, int((high - value) / (high - low) * rows))
-            names[y] = fixed(10**value, 6).strip() if view.log else label(value, step)
-        return names
+        if view.log:
+            values = log_ticks(low, high, count)
+            places = [(log10(value), fixed(value).strip()) for value in values]
+        else:
+            step = nice_step(high - low, count)
+            places = [(value, label(value, step)) for value in ticks(low, high, count)]
+        return {min(rows - 1, int((high - at) / (high - low) * rows)): name for at, name in places}
 
     def _x_axis(
         self, view: ChartView, start: float, end: float, cells: int, with_labels: bool

@@ -62,7 +62,7 @@ class Gauges(Lines[HardwareView]):
             self._row("CPU", hw.cpu_percent, bar, [*own, one_line(view.cpu_name, 60)]),
             self._row(
                 "RAM", _share(hw.ram_used_bytes, hw.ram_total_bytes), bar,
-                [f"{size(hw.ram_used_bytes)} of {size(hw.ram_total_bytes).strip()}", *rss],
+                [f"{size(hw.ram_used_bytes).strip()} of {size(hw.ram_total_bytes).strip()}", *rss],
             ),
             self._row("disk", disk, bar, free),
         ]  # fmt: skip

@@ -14,7 +14,7 @@ from engine.protocol.events import MemorySplit, SlotRow
 from tui.state.formatting import fixed
 from tui.state.series import Columns, Series
 from tui.state.slot_history import SlotTick
-from tui.widgets.axes import Span, grown, label, ticks
+from tui.widgets.axes import Span, grown, label, log_ticks, ticks
 from tui.widgets.braille import Canvas
 from tui.widgets.chart import Chart, ChartView, Plotted
 from tui.widgets.event_feed import EventFeed, FeedView
@@ -207,6 +207,8 @@ def test_axes_move_seldom_and_never_cut() -> None:
     assert grown(0, None) == 20
     assert grown(301, 1000) == 400
     assert grown(999, 1000) == 1000
+    assert log_ticks(0.5, 0.95, 4) == [4.0, 6.0, 8.0]
+    assert log_ticks(-4.0, 0.0, 8) == [1e-4, 1e-3, 1e-2, 1e-1, 1.0]
     assert [label(t, 2.0) for t in ticks(3.5, 8.5, 3)] == ["4", "6", "8"]
 
 
