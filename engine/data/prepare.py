@@ -84,6 +84,7 @@ def prepare(
     Raises:
         SlotdeckError: any fault of the input or the place; nothing is left behind then.
     """
+    assert seed >= 0, "the seed salts a hash, so it is not negative"
     target = Path(out_dir)
     if not 0 <= val_share < 1:
         raise SlotdeckError(

@@ -109,8 +109,8 @@ class Shards:
 
 
 def _open_shard(path: Path) -> tuple[shard_format.ShardHeader | None, TokenArray]:
-    size = path.stat().st_size
     try:
+        size = path.stat().st_size
         with path.open("rb") as file:
             start = file.read(shard_format.HEADER_BYTES)
     except OSError as error:

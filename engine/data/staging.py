@@ -30,7 +30,7 @@ def check_free(target: Path, overwrite: bool) -> None:
     if not any(target.iterdir()):
         return
     if not overwrite:
-        raise SlotdeckError(f"{target} is not empty", "choose another --out, or replace it with --force")
+        raise SlotdeckError(f"{target} is not empty", "choose another --out, or replace it with --overwrite")
     if not (target / meta.NAME).is_file() and not any(target.glob("train*.bin")):
         raise SlotdeckError(f"{target} holds no prepared data, so it is not replaced", "choose another --out")
 

@@ -174,7 +174,7 @@ def test_an_existing_folder_is_never_overwritten_unasked(
 ) -> None:
     prepared = run_prepare(parquet)
     before = folder_bytes(prepared.data_dir)
-    with pytest.raises(SlotdeckError, match=r"not empty.*--force"):
+    with pytest.raises(SlotdeckError, match=r"not empty.*--overwrite"):
         run_prepare(parquet, seed=5)
     assert folder_bytes(prepared.data_dir) == before
     replaced = run_prepare(parquet, seed=5, overwrite=True)
@@ -239,6 +239,12 @@ def test_a_killed_prepare_leaves_no_output_no_workers_and_no_hindrance(
     run_prepare(small)
     assert Shards.open(out, "train").num_tokens > 0
     assert not staging.exists()
+
+
+def test_workers_start_light() -> None:
+    code = "import sys, engine.data.encode; print([m for m in ('torch', 'numpy', 'pyarrow') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_a_second_prepare_of_the_same_place_is_told_so(

@@ -94,6 +94,12 @@ def test_a_folder_without_shards_says_how_to_make_them(tmp_path: Path) -> None:
         Shards.open(tmp_path, "val")
 
 
+def test_a_link_to_nowhere_is_named(tmp_path: Path) -> None:
+    (tmp_path / "train.bin").symlink_to(tmp_path / "gone")
+    with pytest.raises(SlotdeckError, match=r"train\.bin cannot be read: No such file"):
+        Shards.open(tmp_path, "train")
+
+
 def test_shards_of_two_vocabularies_are_refused(tmp_path: Path, write_shard: Write) -> None:
     write_shard(tmp_path / "train_0.bin", [1, 2])
     write_shard(tmp_path / "train_1.bin", [1, 2], vocab_hash="cd" * 32)
