@@ -56,8 +56,10 @@ class Client:
         if len(self._urgent) > SEND_BYTES:
             self.gone = "it does not read its answers"
 
-    def follow(self, seq: int, kind: int, framed: bytes, *, backlog: bool = False) -> None:
+    def follow(self, seq: int, kind: int, framed: bytes, now_s: float, *, backlog: bool = False) -> None:
         """Queue a frame of the log."""
+        if self._lane.filling and self.blocked_since_s is None:
+            self.write(now_s)  # a burst is no sign of a slow client: let it drain before it is judged
         self._lane.add(seq, kind, framed, backlog=backlog)
         if self._lane.overflowed:
             self.gone = "it is too slow for the life cycle; it resumes from its last frame"

@@ -48,6 +48,11 @@ class Lane:
         return bool(self._pending) or self._gap is not None
 
     @property
+    def filling(self) -> bool:
+        """Half way to where frames are left out, or the client let go."""
+        return 2 * self._telemetry_bytes > THIN_BYTES or 2 * self._reliable_bytes > RELIABLE_CAP_BYTES
+
+    @property
     def pending_bytes(self) -> int:
         """Unsent bytes, the backlog's reliable ones left out."""
         return self._reliable_bytes + self._telemetry_bytes

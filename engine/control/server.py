@@ -156,13 +156,14 @@ class ControlServer:
 
     def _spread(self) -> None:
         """Give what was published to the ring, the journal and the clients."""
+        now_s = self._now_s()
         while self._published:
             for seq, kind, framed in self._published.popleft():
                 self._ring.add(seq, kind, framed)
                 self._desk.record(seq, kind, framed)
                 for client in self._clients.values():
                     if client.greeted:
-                        client.follow(seq, kind, framed)
+                        client.follow(seq, kind, framed, now_s)
         for client_id, refusal in self._desk.not_logged():
             for client in self._clients.values():
                 if client.client_id == client_id:
@@ -290,7 +291,7 @@ class ControlServer:
             )
         )  # fmt: skip
         for seq, kind, framed in backlog:
-            client.follow(seq, kind, framed, backlog=True)
+            client.follow(seq, kind, framed, client.since_s, backlog=True)
 
     # -- small things ------------------------------------------------------------------------------------
 

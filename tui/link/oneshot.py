@@ -1,0 +1,159 @@
+"""One command from a shell: connect, ask, and tell its life until it is applied or refused.
+
+`slotdeck send` iterates over it. It attaches like any client, takes the controls for as long as it needs them
+and gives them back.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar, cast
+
+from engine.errors import SlotdeckError
+from engine.protocol import messages as m
+from engine.protocol.codec import decode, encode
+from engine.protocol.commands import AnyCommand
+from engine.protocol.events import CommandAccepted, CommandApplied, CommandRefused, LeaseChanged
+from engine.protocol.frames import Frame, FrameScanner, encode_frame
+from engine.protocol.verbs import check
+from engine.runlog.endpoint import connect
+from engine.runlog.lock import is_live
+from engine.runlog.reader import LogReader
+from engine.text import one_line
+
+T = TypeVar("T")
+Life = CommandAccepted | CommandApplied | CommandRefused
+
+
+def send(
+    run_dir: Path, command: AnyCommand, *, take: bool = False, who: str, timeout_s: float = 60.0
+) -> Iterator[Life]:
+    """The life cycle of one command as it happens; the last event is CommandApplied or CommandRefused.
+
+    Args:
+        run_dir: the run folder.
+        command: what to ask.
+        take: take the controls from whoever holds them.
+        who: `user@host`, shown to the others.
+        timeout_s: how long to wait for the next event.
+
+    Raises:
+        SlotdeckError: no engine is live, it does not answer, or it went away before it answered.
+    """
+    check(command)
+    peer = connect(run_dir)
+    if peer is None:
+        raise SlotdeckError(*_nobody(run_dir))
+    with _Line(peer, timeout_s) as line:
+        client_id, command_id = f"send-{os.urandom(8).hex()}", os.urandom(8).hex()
+        line.say(
+            m.Hello(major=m.MAJOR, minor=m.MINOR, client_id=client_id, who=who, role="control", have_seq=-1)
+        )
+        welcome = line.expect(m.Welcome)
+        fence = None
+        if take:
+            line.say(m.Lease(action="take"))
+            while (lease := line.expect(LeaseChanged)).holder != client_id:
+                pass
+            fence = lease.fence
+        line.say(m.Request(command_id=command_id, command=command, fence=fence))
+        try:
+            while True:
+                event = cast("Life", line.expect(CommandAccepted, CommandApplied, CommandRefused))
+                if event.command_id == command_id and event.client_id in (client_id, ""):
+                    yield event
+                    if not isinstance(event, CommandAccepted):
+                        break
+        except _Closed:
+            # The engine may have applied it as its last act: the log knows.
+            yield _answer_in_log(run_dir, command_id, welcome.head_seq)
+            return
+        with suppress(OSError):
+            line.say(m.Lease(action="release"))
+
+
+class _Closed(SlotdeckError):
+    """The engine closed the connection."""
+
+
+class _Line:
+    """A blocking connection that is read for certain things only."""
+
+    def __init__(self, peer: socket.socket, timeout_s: float) -> None:
+        self._peer = peer
+        self._timeout_s = timeout_s
+        self._scanner = FrameScanner()
+        self._heard: deque[object] = deque()
+
+    def __enter__(self) -> _Line:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._peer.close()
+
+    def say(self, message: m.Message) -> None:
+        self._peer.sendall(encode_frame(message.KIND, 0, 0, encode(message)))
+
+    def expect(self, *kinds: type[T]) -> T:
+        """The next thing said of these kinds."""
+        until_s = time.monotonic() + self._timeout_s
+        while True:
+            while self._heard:
+                value = self._heard.popleft()
+                if isinstance(value, m.Refused):
+                    kind = _Closed if value.code == "closing" else SlotdeckError
+                    raise kind(f"the engine refused: {one_line(value.reason)}", one_line(value.remedy))
+                if isinstance(value, kinds):
+                    return value
+            left_s = until_s - time.monotonic()
+            if left_s <= 0:
+                raise SlotdeckError(
+                    f"no answer within {self._timeout_s:g} s",
+                    "the engine may be busy or stopped; look with attach",
+                )
+            self._receive(left_s)
+
+    def _receive(self, timeout_s: float) -> None:
+        self._peer.settimeout(timeout_s)
+        try:
+            data = self._peer.recv(1 << 16)
+        except TimeoutError:
+            return
+        except OSError as error:
+            raise _Closed(f"the engine went away: {error.strerror}") from error
+        if not data:
+            raise _Closed("the engine went away")
+        for frame in self._scanner.feed(data):
+            if isinstance(frame, Frame):
+                self._heard.append(decode(frame.kind, frame.payload))
+
+
+def _nobody(run_dir: Path) -> tuple[str, str]:
+    holder = is_live(run_dir)
+    if holder is None:
+        LogReader(run_dir)  # says so when it is no run folder
+        return f"{run_dir.name} is not running", f"start it again with: slotdeck resume {run_dir.name}"
+    if holder.host and not holder.here:
+        host = one_line(holder.host)
+        return (
+            f"{run_dir.name} runs on {host}",
+            f"send it from there: ssh {host} slotdeck send {run_dir.name} ...",
+        )
+    return f"the engine of {run_dir.name} (pid {holder.pid}) does not answer", "it may be starting; try again"
+
+
+def _answer_in_log(run_dir: Path, command_id: str, from_seq: int) -> Life:
+    for entry in LogReader(run_dir).entries(max(from_seq, 1)):
+        event = decode(entry.kind, entry.payload)
+        if isinstance(event, CommandApplied | CommandRefused) and event.command_id == command_id:
+            return event
+    raise SlotdeckError(
+        "the engine went away before it answered",
+        f"resume the run; if the command was accepted it is applied then (slotdeck resume {run_dir.name})",
+    )
