@@ -126,10 +126,14 @@ class RunStore:
     # -- what the link calls -----------------------------------------------------------------------------
 
     def apply(self, seq: int, wall_s: float, event: object) -> None:
-        """Take in one event. What was seen before (`seq` <= `head_seq`) is ignored, a newer kind counted."""
-        if seq <= self.head_seq:
-            return
-        self.head_seq = seq
+        """Take in one event. What was seen before (`seq` <= `head_seq`) is ignored, a newer kind counted.
+
+        `seq` 0 is for answers that are in no log, such as a refusal for want of the lease.
+        """
+        if seq:
+            if seq <= self.head_seq:
+                return
+            self.head_seq = seq
         if isinstance(event, Unknown):
             self.unknown += 1
             return

@@ -53,6 +53,22 @@ def test_an_event_seen_twice_counts_once() -> None:
     assert len(store.feed) == 2
 
 
+def test_an_answer_that_is_in_no_log_is_heard() -> None:
+    store = store_of(started())
+    store.request("c", "pause")
+    refused = e.CommandRefused(
+        command_id="c",
+        verb="pause",
+        text="pause",
+        step=0,
+        code="no-lease",
+        reason="anna@box7 has the controls",
+    )
+    store.apply(0, 2.0, refused)
+    assert not store.commands.waiting
+    assert store.head_seq == 1
+
+
 def test_a_frame_from_the_future_is_counted_and_the_rest_goes_on() -> None:
     store = store_of(started(), Unknown(99, "kind not known to this version"), report(1))
     assert store.unknown == 1
