@@ -115,8 +115,10 @@ def _open(path: Path) -> Any:
 
     try:
         # Buffering ahead is the default, and keeps what it has buffered: memory would grow with the file.
-        return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
-    except (pa.ArrowException, OSError) as error:
+        file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
+        _ = file.schema_arrow.names
+        return file
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last: damaged column names
         raise SlotdeckError(
             f"{path} is not a readable parquet file: {one_line(str(error), 160)}",
             "fetch it again, or name another",

@@ -26,7 +26,7 @@ def check_encoding(encoding: str) -> None:
     """
     try:
         "".encode(encoding)
-    except LookupError:
+    except (LookupError, UnicodeError):
         raise SlotdeckError(
             f"unknown encoding {encoding!r}", "use a name such as utf-8, utf-16, latin-1 or cp1252"
         ) from None
@@ -76,6 +76,8 @@ def decoded(path: Path, encoding: str) -> Iterator[tuple[str, int]]:
                     f"{path} is not {encoding}: byte 0x{wrong:02x} at {at:,}, line {line:,}",
                     _encoding_remedy(error.object),
                 ) from None
+            except UnicodeError as error:  # UTF-16 and UTF-32 without a byte-order mark
+                raise SlotdeckError(f"{path} is not {encoding}: {error}", _encoding_remedy(b"")) from None
             line += data.count(b"\n")
             position += len(data)
             piece = held_return + piece
