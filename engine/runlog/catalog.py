@@ -119,9 +119,9 @@ def summarise(run_dir: Path) -> RunSummary:
         outcome = "killed"
     return RunSummary(
         path=run_dir,
-        run_id=run_dir.name,
+        run_id=one_line(run_dir.name),
         profile_name=one_line(started.profile_name) if started else "",
-        state=state,
+        state=one_line(state),
         live=live,
         step=step,
         total_steps=started.total_steps if started else 0,
@@ -156,11 +156,11 @@ def find_run(text: str, runs_dir: Path) -> Path:
         if len(found) == 1:
             return found[0]
         if found:
-            shown = ", ".join(sorted(p.name for p in found)[-4:])
+            shown = ", ".join(one_line(p.name) for p in found[-4:])
             raise SlotdeckError(
                 f"{len(found)} runs match {one_line(text)!r}: {shown}", "give more of the name"
             )
-    newest = ", ".join(sorted(names)[-3:])
+    newest = ", ".join(one_line(name) for name in list(names)[-3:])
     hint = nearest(text, list(names))
     raise SlotdeckError(
         f"no run {one_line(text)!r} in {runs_dir}{hint}; the newest are {newest}", "use one of them"

@@ -15,7 +15,8 @@ from typing import Any
 import msgpack
 
 from engine.protocol.frames import MAX_PAYLOAD
-from engine.runlog.segment import FILE_MAGIC, Scan, read_header, read_segment, segment_paths
+from engine.runlog.scan import Scan
+from engine.runlog.segment import FILE_MAGIC, read_header, read_segment, segment_paths
 from engine.text import sanitise
 
 Schema = dict[str, list[list[str]]]

@@ -9,8 +9,9 @@ from array import array
 
 from engine.protocol.codec import KINDS
 from engine.protocol.events import Event, StepReport
+from engine.runlog.packed import to_bytes
 from engine.runlog.pyramid import PyramidBuilder
-from engine.runlog.segment import FORMAT, INDEX_EVERY, Footer, Index, Reliable, to_bytes
+from engine.runlog.segment import FORMAT, INDEX_EVERY, Footer, Index, Reliable
 
 RELIABLE_KINDS = frozenset(k for k, t in KINDS.items() if issubclass(t, Event) and t.RELIABLE)
 MAX_FOOTER = 900 << 10

@@ -15,12 +15,12 @@ from engine.protocol import codec
 from engine.protocol.events import StepReport
 from engine.protocol.frames import Frame, read_frame
 from engine.runlog.footing import FooterBuilder
+from engine.runlog.scan import Scan
 from engine.runlog.segment import (
     FILE_MAGIC,
     Footer,
     Header,
     Latest,
-    Scan,
     decode_header,
     encode_footer,
     number_of,

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from msgspec.structs import astuple
 
 from engine.protocol.events import StepReport
-from engine.runlog.segment import Pyramid, floats, ints, to_bytes
+from engine.runlog.packed import floats, ints, to_bytes
+from engine.runlog.segment import Pyramid
 
 BUCKET = 64
 """Reports in one bucket of a sealed segment."""

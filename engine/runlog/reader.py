@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.runlog.packed import ints
+from engine.runlog.scan import Scan
 from engine.runlog.segment import (
     FILE_MAGIC,
     FORMAT,
     Header,
-    Scan,
-    ints,
     number_of,
     read_footer,
     read_header,

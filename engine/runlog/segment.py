@@ -1,6 +1,6 @@
-"""One segment file of the log: its first frame, its last frame, and the scan between them.
+"""One segment file of the log: its first frame, its last frame, and where to find them.
 
-Called by the writer, the readers and `dump`. It never decodes an event.
+Called by the writer, the readers and `dump`. What lies between is `engine.runlog.scan`'s.
 
     8 bytes      file magic
     frame 240    SegmentHeader, a map
@@ -13,17 +13,13 @@ from __future__ import annotations
 
 import re
 import struct
-import sys
-import zlib
-from array import array
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from engine.errors import SlotdeckError
 from engine.protocol.codec import SEGMENT_FOOTER, SEGMENT_HEADER
-from engine.protocol.frames import HEADER, MAGIC, MAX_PAYLOAD, Frame, encode_frame, read_frame
+from engine.protocol.frames import HEADER, MAX_PAYLOAD, Frame, encode_frame, read_frame
 
 FILE_MAGIC = b"SLOTLOG\x01"
 SEAL_MAGIC = b"SLOTSEAL"
@@ -249,85 +245,3 @@ def read_header(path: Path) -> tuple[Header | None, int]:
     if header is None and behind == 0:
         return decode_header(path, read_segment(path, 0, len(FILE_MAGIC) + HEADER.size + MAX_PAYLOAD))
     return header, behind
-
-
-class Scan:
-    """The verified event frames in a piece of a segment: `(offset, kind, seq, t_ns, payload)`.
-
-    It ends at the footer, or where no whole frame follows. After the loop `at` says where to resume.
-    """
-
-    def __init__(self, data: bytes, at: int = 0, base: int = 0) -> None:
-        self._data = data
-        self._base = base
-        """Offset in the file of the first byte of `data`."""
-        self.at = at
-        """Position in `data` behind the last frame; valid once the loop is over."""
-        self.sealed = False
-        """The footer was reached: nothing will follow."""
-        self.damage: list[tuple[int, int]] = []
-        """(offset in the file, size) of bytes between valid frames."""
-
-    def __iter__(self) -> Iterator[tuple[int, int, int, int, bytes]]:
-        data, at, base, end = self._data, self.at, self._base, len(self._data)
-        unpack, crc32, size = HEADER.unpack_from, zlib.crc32, HEADER.size
-        # Inlined `read_frame`: a Frame object per event would triple the time of a million-step scan.
-        while at + size < end:
-            magic, _, kind, length, seq, t_ns, crc = unpack(data, at)
-            stop = at + size + length
-            payload = data[at + size : stop]
-            if (
-                magic != MAGIC
-                or stop > end
-                or not 0 < length <= MAX_PAYLOAD
-                or crc32(payload, crc32(data[at : at + 24])) != crc
-            ):
-                behind = next_frame(data, at + 1)
-                if behind is None:
-                    break
-                self.damage.append((base + at, behind - at))
-                at = behind
-                continue
-            if kind == SEGMENT_FOOTER:
-                self.sealed = True
-                break
-            if kind != SEGMENT_HEADER:
-                yield base + at, kind, seq, t_ns, payload
-            at = stop
-        self.at = at
-
-
-def next_frame(data: bytes, start: int) -> int | None:
-    """Where the next whole, valid frame begins; None if there is none yet."""
-    at = data.find(MAGIC, start)
-    while at != -1:
-        if isinstance(read_frame(data, at), Frame):
-            return at
-        at = data.find(MAGIC, at + 1)
-    return None
-
-
-def to_bytes(values: array[int] | array[float]) -> bytes:
-    """Packed little-endian."""
-    if sys.byteorder == "big":
-        values = values[:]
-        values.byteswap()
-    return values.tobytes()
-
-
-def ints(typecode: str, data: bytes) -> array[int]:
-    """Packed little-endian integers as an array."""
-    values: array[int] = array(typecode)
-    values.frombytes(data)
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values
-
-
-def floats(data: bytes) -> array[float]:
-    """Packed little-endian float64 as an array."""
-    values = array("d")
-    values.frombytes(data)
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values

@@ -15,9 +15,11 @@ from msgspec.structs import astuple
 from engine.protocol.events import StepReport
 from engine.protocol.frames import HEADER, MAX_PAYLOAD, Frame, read_frame
 from engine.runlog.footing import RELIABLE_KINDS
+from engine.runlog.packed import ints
 from engine.runlog.pyramid import Row, Track, bucketed_track, raw_track, unpack
 from engine.runlog.reader import Entry
-from engine.runlog.segment import Footer, Header, Scan, ints, read_segment
+from engine.runlog.scan import Scan
+from engine.runlog.segment import Footer, Header, read_segment
 
 FOLD_REPORTS = 4096
 """How many reports a scan puts into buckets at a time."""

@@ -21,6 +21,7 @@ from engine.protocol.frames import HEADER, MAX_PAYLOAD, encode_frame
 from engine.runlog.mend import mend
 from engine.runlog.segment import SEGMENT_BYTES, Latest
 from engine.runlog.segment_file import SegmentFile
+from engine.text import one_line
 
 QUEUE_EVENTS = 8192
 """Telemetry waiting for the disk; more is dropped and counted."""
@@ -199,16 +200,21 @@ class LogWriter:
             w.then(seq if written and (synced or not w.durable) else 0)
 
     def _frame(self, framed: list[_Framed], t_ns: int, event: Event) -> int:
-        payload = codec.encode(event)
+        try:
+            payload = codec.encode(event)
+        except (TypeError, ValueError, OverflowError) as error:  # a lone surrogate in foreign text, for one
+            return self._left_out(framed, t_ns, event, f"cannot be encoded: {error}")
         if len(payload) > MAX_PAYLOAD:
-            what = f"a {type(event).__name__} of {len(payload)} bytes is too large for the log"
-            self._frame(framed, t_ns, LogGap(dropped=1, reason=what))
-            return 0
+            return self._left_out(framed, t_ns, event, f"of {len(payload)} bytes is too large for the log")
         seq = self.head_seq + len(framed) + 1
         frame = encode_frame(event.KIND, seq, t_ns, payload)
         report = event if isinstance(event, StepReport) else None
         framed.append(_Framed(event.KIND, seq, t_ns, payload, frame, report))
         return seq
+
+    def _left_out(self, framed: list[_Framed], t_ns: int, event: Event, why: str) -> int:
+        self._frame(framed, t_ns, LogGap(dropped=1, reason=one_line(f"a {type(event).__name__} {why}")))
+        return 0
 
     def _alarm(self, dropped: int) -> Alarm:
         return Alarm(

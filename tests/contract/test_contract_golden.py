@@ -14,7 +14,8 @@ from engine.protocol import messages as m
 from engine.protocol.commands import COMMANDS
 from engine.protocol.events import EVENTS
 from engine.protocol.frames import Frame, read_frame
-from engine.runlog.segment import FORMAT, Scan, decode_header, read_footer
+from engine.runlog.scan import Scan
+from engine.runlog.segment import FORMAT, decode_header, read_footer
 
 CURRENT = json.loads((samples.GOLDEN / f"frames-{m.MAJOR}.{m.MINOR}.json").read_text())
 

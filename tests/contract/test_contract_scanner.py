@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.protocol.frames import MAGIC, Damage, Frame, FrameScanner, encode_frame, read_frame
-from engine.runlog.segment import Scan
+from engine.runlog.scan import Scan
 
 STEADY = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 FRAMES = [encode_frame(19, seq, seq * 10, bytes([seq % 256]) * (seq % 7 + 1)) for seq in range(1, 13)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 import threading
 from pathlib import Path
@@ -12,6 +13,7 @@ from engine.errors import SlotdeckError
 from engine.protocol.codec import decode
 from engine.protocol.events import LogGap, LogLine, RunEnded, StateChanged
 from engine.protocol.frames import read_frame
+from engine.runlog import segment_file
 from engine.runlog import writer as writer_module
 from engine.runlog.reader import LogReader
 from engine.runlog.segment import read_footer, read_header, segment_paths
@@ -132,9 +134,10 @@ def test_too_much_telemetry_is_dropped_counted_and_told(
     assert texts(tmp_path)[-1] == "last"
 
 
-def test_an_event_too_large_for_a_frame_is_told_not_fatal(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["x" * (1 << 20), "a path with \udcff in it"])
+def test_an_event_that_cannot_be_framed_is_told_not_fatal(tmp_path: Path, text: str) -> None:
     writer = LogWriter(tmp_path, "r")
-    assert writer.commit(line("x" * (1 << 20))) == 0
+    assert writer.commit(line(text)) == 0
     assert writer.commit(RunEnded(step=0, outcome="finished", reason="")) == 2
     writer.close()
     assert texts(tmp_path) == ["LogGap", "RunEnded"]
@@ -163,3 +166,24 @@ def test_a_folder_that_cannot_be_made_is_a_plain_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SlotdeckError, match="cannot be made"):
         LogWriter(tmp_path / "file", "r")
+
+
+def test_after_a_failed_sync_the_log_goes_on_in_a_new_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = LogWriter(tmp_path, "r")
+    assert writer.commit(line("before"), durable=True) == 1
+    real, failures = segment_file._sync, [OSError(errno.EIO, "Input/output error")]
+
+    def failing(fd: int) -> None:
+        if failures:
+            raise failures.pop()
+        real(fd)
+
+    monkeypatch.setattr(segment_file, "_sync", failing)
+    assert writer.commit(line("unsure"), durable=True) == 0, "not known to be on stable storage"
+    assert "Input/output error" in writer.failing
+    assert writer.commit(line("after"), durable=True) == 3
+    writer.close()
+    assert len(segment_paths(tmp_path)) == 2
+    assert texts(tmp_path) == ["before", "unsure", "after"]
