@@ -12,13 +12,11 @@ from told_run import BEGAN_S, hardware, memory, told_store
 
 from tui.state.store import RunStore
 from tui.widgets.chart import Chart, ChartView, Plotted
-from tui.widgets.command_list import CommandList, CommandsView
 from tui.widgets.event_feed import EventFeed, FeedView
 from tui.widgets.gauge import Gauges, HardwareView
 from tui.widgets.lines import Lines
 from tui.widgets.scrubber import Scrubber, ScrubberView
 from tui.widgets.stacked_bar import MemoryView, StackedBar
-from tui.widgets.status_bar import StatusBar, StatusView
 from tui.widgets.waterfall import Waterfall, WaterfallView
 
 Snap = Callable[..., bool]
@@ -120,10 +118,18 @@ def test_waterfall_no_color(snap_compare: Snap, store: RunStore, monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("size", "theme"), [((76, 5), "textual-dark"), ((150, 4), "textual-light"), ((40, 9), "textual-dark")]
+    ("size", "theme"),
+    [
+        ((76, 5), "textual-dark"),
+        ((150, 4), "textual-light"),
+        ((40, 9), "textual-dark"),
+        ((40, 4), "textual-dark"),
+    ],
 )
 def test_memory(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
-    assert snap_compare(OneWidget(StackedBar(), MemoryView(memory(1), "RTX 3070"), theme), terminal_size=size)
+    bar = StackedBar()
+    bar.styles.height = size[1]
+    assert snap_compare(OneWidget(bar, MemoryView(memory(1), "RTX 3070"), theme), terminal_size=size)
 
 
 @pytest.mark.parametrize("size", [(50, 6), (76, 6), (150, 6)])
@@ -139,25 +145,3 @@ def test_feed(snap_compare: Snap, store: RunStore, size: tuple[int, int]) -> Non
 def test_scrubber(snap_compare: Snap) -> None:
     view = ScrubberView(40, 140, 412, 1400, True, 4.0, (41.0, 90.0, 91.0), "lr x0.5")
     assert snap_compare(OneWidget(Scrubber(), view), terminal_size=(80, 3))
-
-
-@pytest.mark.parametrize("width", [60, 80, 150])
-def test_status_bar(snap_compare: Snap, width: int) -> None:
-    view = StatusView(
-        "20231114-demo-a1b2", "running", 412, 2000, 4.812, 12345.0, 125.0, "live", "", "you", "bf16"
-    )
-    assert snap_compare(OneWidget(StatusBar(), view), terminal_size=(width, 2))
-
-
-def test_status_bar_when_the_link_is_lost(snap_compare: Snap) -> None:
-    view = StatusView(
-        "20231114-demo-a1b2", "paused", 412, 2000, 4.812, link="lost", link_detail="trying again in 4 s"
-    )
-    assert snap_compare(OneWidget(StatusBar(), view), terminal_size=(120, 2))
-
-
-def test_commands(snap_compare: Snap) -> None:
-    store = told_store(steps=500)
-    store.request("new", "precision bf16")
-    view = CommandsView(tuple(store.commands), BEGAN_S + 90.0)
-    assert snap_compare(OneWidget(CommandList(), view), terminal_size=(80, 5))

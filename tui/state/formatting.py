@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from engine.units import format_bytes, format_duration
+from engine.units import format_bytes
 
 NONE = "n/a"
 
@@ -39,15 +39,6 @@ def fixed(value: float | None, width: int = 5) -> str:
     return f"{value:.0e}".replace("e+", "e").rjust(width)
 
 
-def loss(value: float | None) -> str:
-    """Six characters: ` 4.812`, `12.345`."""
-    if value is None:
-        return "   n/a"
-    if value != value or abs(value) >= 1000:
-        return fixed(value, 6)
-    return f"{value:6.3f}"[:6]
-
-
 def rate(value: float | None) -> str:
     """Seven characters and the unit: ` 12,345 tok/s`."""
     if value is None:
@@ -63,11 +54,6 @@ def size(num_bytes: float | None) -> str:
 def percent(value: float | None) -> str:
     """Four characters: ` 63%`, `100%`, ` n/a`."""
     return f"{value:3.0f}%" if value is not None else " n/a"
-
-
-def duration(seconds: float | None) -> str:
-    """`12 min 04 s`, or `n/a`."""
-    return format_duration(seconds)
 
 
 def countdown(seconds: float | None) -> str:

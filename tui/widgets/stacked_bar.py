@@ -23,6 +23,8 @@ LETTERS = {
 
 LEGEND = 25
 """Columns of an entry of the legend."""
+SHORT_LEGEND = 12
+"""The same without the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +99,23 @@ class StackedBar(Lines[MemoryView]):
         return row
 
     def _legend(self, parts: list[tuple[str, int]], width: int, lines: int) -> list[Pieces]:
-        if lines <= 0:
-            return []
-        per_line = _per_line(width)
+        """Named where there is room for all, else by letter."""
+        muted = self.look("muted")
+        full = -(-len(parts) // _per_line(width)) <= lines
+        per_line = _per_line(width) if full else max(1, width // SHORT_LEGEND)
         out: list[Pieces] = []
         for first in range(0, len(parts), per_line):
             row: Pieces = []
             for name, num_bytes in parts[first : first + per_line]:
-                row += [
-                    (f" {LETTERS[name]} ", self.look(name)),
-                    (f" {name:<11}{size(num_bytes)} ", self.look("muted")),
-                ]
+                if full:
+                    row += [
+                        (f" {LETTERS[name]} ", self.look(name)),
+                        (f" {name:<11}{size(num_bytes)} ", muted),
+                    ]
+                else:
+                    row += [(LETTERS[name], self.look(name)), (f" {size(num_bytes).strip():<8}  ", muted)]
             out.append(row)
-        return out[:lines]
+        return out[: max(lines, 0)]
 
 
 def _per_line(width: int) -> int:

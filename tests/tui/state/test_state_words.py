@@ -72,7 +72,6 @@ def test_times_and_sizes() -> None:
     assert formatting.countdown(724) == "   12:04"
     assert formatting.countdown(3729) == " 1:02:09"
     assert formatting.countdown(None) == "     n/a"
-    assert formatting.loss(4.8123) == " 4.812"
     assert formatting.percent(None) == " n/a"
     assert formatting.duty(0.5) == "1/2"
     assert formatting.fit("abcdef", 4) == "abc…"
