@@ -57,9 +57,9 @@ def main() -> None:
         LogWriter(run_dir, "x").close()  # mends and seals, as the next engine life would
         sealed = [open_once(run_dir, args.reports) for _ in range(args.rounds)]
     rows = [
-        row("killed run: process start of the reader's code to the loss series", [r[0] for r in killed], 1.0),
+        row("killed run: first import to the loss series", [r[0] for r in killed], 1.0),
         row("killed run: of that, History without the imports", [r[1] for r in killed]),
-        row("sealed run: process start of the reader's code to the loss series", [r[0] for r in sealed], 1.0),
+        row("sealed run: first import to the loss series", [r[0] for r in sealed], 1.0),
         row("sealed run: of that, History without the imports", [r[1] for r in sealed]),
         row("sealed run: then all life-cycle events", [r[2] for r in sealed]),
         row("sealed run: then the state at the middle step", [r[3] for r in sealed]),
