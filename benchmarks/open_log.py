@@ -52,7 +52,9 @@ def main() -> None:
         written_s = write_log(run_dir, args.reports)
         segments = sorted((run_dir / "log").iterdir())
         size = sum(p.stat().st_size for p in segments)
-        print(f"{args.reports} reports, {len(segments)} segments, {size / 2**20:.0f} MiB, {written_s:.1f} s to write")
+        print(
+            f"{args.reports} reports, {len(segments)} segments, {size / 2**20:.0f} MiB, {written_s:.1f} s to write"
+        )
         killed = [open_once(run_dir, args.reports) for _ in range(args.rounds)]
         LogWriter(run_dir, "x").close()  # mends and seals, as the next engine life would
         sealed = [open_once(run_dir, args.reports) for _ in range(args.rounds)]
@@ -110,8 +112,12 @@ def write_log(run_dir: Path, reports: int) -> float:
         else:
             writer.commit(event)  # waits, so that nothing is dropped
         if step % 250 == 0:
-            writer.emit(Evaluated(step=step, branch=0, loss=loss, perplexity=math.exp(loss), tokens=65_536, seconds=1))
-    writer.commit(Evaluated(step=reports, branch=0, loss=loss, perplexity=math.exp(loss), tokens=65_536, seconds=1))
+            writer.emit(
+                Evaluated(step=step, branch=0, loss=loss, perplexity=math.exp(loss), tokens=65_536, seconds=1)
+            )
+    writer.commit(
+        Evaluated(step=reports, branch=0, loss=loss, perplexity=math.exp(loss), tokens=65_536, seconds=1)
+    )
     # Not closed: the last segment stays without a footer, as after kill -9.
     return time.perf_counter() - begin
 
