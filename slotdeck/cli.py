@@ -186,14 +186,14 @@ def prepare(
     on_bad: Annotated[
         str, typer.Option(metavar="skip|refuse", help="What to do with nulls and invalid text.")
     ] = "skip",
-    force: Annotated[bool, typer.Option("--force", help="Replace what DIR holds.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what DIR holds.")] = False,
 ) -> None:
     """Turn text into token shards that a profile can train on."""
     from slotdeck.prepare import prepare_data
 
     prepare_data(
         inputs, out, text_column=text_column, text_key=text_key, tokenizer=tokenizer, vocab_size=vocab_size,
-        encoding=encoding, workers=workers, val_share=val_share, on_bad=on_bad, overwrite=force,
+        encoding=encoding, workers=workers, val_share=val_share, on_bad=on_bad, overwrite=overwrite,
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from engine.runlog.lock import is_live
 from engine.text import one_line
 from slotdeck import start
 from slotdeck.terminal import command_line, has_terminal, shown_path
+from tui.link.spawn import Spawned
 
 Say = Callable[[str], None]
 
@@ -71,10 +71,10 @@ def build_demo_data(folder: Path) -> None:
         build_demo(folder, show)
 
 
-def _watch(run_dir: Path, process: subprocess.Popen[bytes], *, detach: bool, plain: bool) -> int:
+def _watch(run_dir: Path, engine: Spawned, *, detach: bool, plain: bool) -> int:
     code = 0
     if detach:
-        _say(f"{run_dir.name} is at work, pid {process.pid}")
+        _say(f"{run_dir.name} is at work, pid {engine.pid}")
     elif has_terminal() and not plain:
         from tui.app import run_attach
 
@@ -82,9 +82,8 @@ def _watch(run_dir: Path, process: subprocess.Popen[bytes], *, detach: bool, pla
     else:
         from slotdeck.plain import follow
 
-        code = follow(run_dir, process, _say)
-    process.poll()
-    process.returncode = process.returncode or 0  # it may go on without us, and that is no leak
+        code = follow(run_dir, engine, _say)
+    engine.process.returncode = engine.process.poll() or 0  # it may go on without us, and that is no leak
     _farewell(run_dir)
     return code
 

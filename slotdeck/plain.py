@@ -6,19 +6,19 @@ A line every two seconds while it steps, and one for whatever else happens. It n
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.protocol import events as e
 from engine.protocol.codec import decode
-from engine.protocol.messages import Message
+from engine.runlog.index import History
 from engine.runlog.lock import is_live
-from engine.runlog.reader import LogReader
+from engine.runlog.reader import Entry, LogReader
 from engine.text import one_line, sanitise
 from engine.units import format_bytes, format_count, format_duration
+from tui.link.spawn import Spawned
 
 LINE_EVERY_S = 2.0
 _POLL_S = 0.1
@@ -132,40 +132,50 @@ class Teller:
         return ""
 
 
-def follow(run_dir: Path, process: subprocess.Popen[bytes] | None, say: Callable[[str], None]) -> int:
+def follow(run_dir: Path, engine: Spawned | None, say: Callable[[str], None]) -> int:
     """Tell a run until it ends. Returns 0 when it finished or stopped, 1 when it failed or died.
 
-    Ctrl-C asks an engine of ours (`process` is given) to stop with a checkpoint; a second one leaves it to
-    itself. When only watching, the first one already leaves.
+    Args:
+        run_dir: the run.
+        engine: when we started it: told from its start on, and asked to stop with a checkpoint by the first
+            ctrl-C; a second one leaves it to itself. None: only watching, what happened so far is told in
+            short, and the first ctrl-C leaves.
+        say: takes each line.
     """
     teller = Teller(say)
-    reader = LogReader(run_dir)
+    if engine is None:
+        history = History(run_dir, raw_reports=0)
+        past = sorted(history.state_before(history.head_seq + 1))
+        _tell(teller, past)
+        reader = LogReader(run_dir, history.head_seq + 1)
+    else:
+        reader = LogReader(run_dir, engine.log_from)
     asked = False
     while True:
         try:
-            alive = process.poll() is None if process else is_live(run_dir) is not None
-            for entry in reader.poll():
-                event = decode(entry.kind, entry.payload)
-                if not isinstance(event, Message):
-                    teller.take(entry.wall_s, event)
+            alive = engine.process.poll() is None if engine else is_live(run_dir) is not None
+            _tell(teller, reader.poll())
             if not alive:
-                return _end(teller, process, run_dir, say)
+                return _end(teller, engine, run_dir, say)
             time.sleep(_POLL_S)
         except KeyboardInterrupt:
-            if process is None or asked:
+            if engine is None or asked:
                 say("left running")
                 return 0
             asked = True
-            process.send_signal(signal.SIGTERM)
+            engine.process.send_signal(signal.SIGTERM)
             say("stopping with a checkpoint; ctrl-C again leaves the engine to itself")
 
 
-def _end(
-    teller: Teller, process: subprocess.Popen[bytes] | None, run_dir: Path, say: Callable[[str], None]
-) -> int:
+def _tell(teller: Teller, entries: Iterable[Entry]) -> None:
+    for entry in entries:
+        teller.take(entry.wall_s, decode(entry.kind, entry.payload))
+
+
+def _end(teller: Teller, engine: Spawned | None, run_dir: Path, say: Callable[[str], None]) -> int:
     if teller.ended is not None:
         return 0 if teller.ended.outcome in ("finished", "stopped") else 1
-    status = process.poll() if process else None
+    status = engine.process.poll() if engine else None
     how = f" ({signal.Signals(-status).name})" if status is not None and status < 0 else ""
     say(f"the engine went without a word{how}; its output is in {one_line(str(run_dir / 'engine.out'))}")
     return 1

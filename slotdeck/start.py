@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from engine.runlog.lock import is_live
 from engine.runlog.reader import LogReader
 from engine.text import one_line
 from slotdeck.terminal import command_line, shown_path
+from tui.link.spawn import Spawned, spawn
 
 Say = Callable[[str], None]
 DEMO = "demo"
@@ -84,7 +84,7 @@ def create(profile: Profile, runs_dir: Path) -> Path:
     return create_run(runs_dir, profile.name, to_toml(profile), time.time(), secrets.token_hex(2))
 
 
-def start_new(run_dir: Path, say: Say) -> subprocess.Popen[bytes]:
+def start_new(run_dir: Path, say: Say) -> Spawned:
     """Start the engine of a fresh run and wait until it is ready to step.
 
     Raises:
@@ -98,7 +98,7 @@ def start_new(run_dir: Path, say: Say) -> subprocess.Popen[bytes]:
         raise
 
 
-def start_again(run_dir: Path, say: Say) -> subprocess.Popen[bytes]:
+def start_again(run_dir: Path, say: Say) -> Spawned:
     """Start an engine on a run that has ended or was killed; it goes on from the newest good checkpoint.
 
     Raises:
@@ -113,9 +113,7 @@ def start_again(run_dir: Path, say: Say) -> subprocess.Popen[bytes]:
     return _launch(run_dir, resume=True, say=say)
 
 
-def _launch(run_dir: Path, resume: bool, say: Say) -> subprocess.Popen[bytes]:
-    from tui.link.spawn import spawn
-
+def _launch(run_dir: Path, resume: bool, say: Say) -> Spawned:
     say("starting the engine")
     spawned = spawn(run_dir, resume=resume)
     reader: LogReader | None = None
@@ -133,4 +131,4 @@ def _launch(run_dir: Path, resume: bool, say: Say) -> subprocess.Popen[bytes]:
         spawned.process.send_signal(signal.SIGTERM)
         spawned.process.wait()
         raise SlotdeckError("interrupted before the run began", "start it again when you like") from None
-    return spawned.process
+    return spawned

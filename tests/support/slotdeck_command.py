@@ -1,0 +1,30 @@
+"""The `slotdeck` command as a child process of a test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-m", "slotdeck.cli"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TERM": "dumb"}
+
+Slotdeck = Callable[..., subprocess.CompletedProcess[str]]
+"""Runs `slotdeck WORDS...` to its end."""
+
+
+def run_slotdeck(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """To its end, in a folder, without a terminal."""
+    return subprocess.run(
+        [*COMMAND, *map(str, words)],
+        cwd=cwd,
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
