@@ -51,47 +51,9 @@ def read_values(path: Path, key: str, encoding: str, tally: Tally) -> Iterator[B
         SlotdeckError: not JSON (file:line), no such key in the first object, or a refused row.
     """
     taker = _Taker(path, key, tally)
-    decoder = json.JSONDecoder()
-    pieces = text_source.decoded(path, encoding)
-    text, position = next(pieces, ("", 0))
-    line = 1
-    counted = done = 0
-    in_array = text.lstrip().startswith("[")
-    if in_array:
-        start = text.index("[") + 1
-        line += text.count("\n", 0, start)
-        done = start
-    while True:
-        begin = _skip(text, done, ",")
-        line += text.count("\n", done, begin)
-        done = begin
-        if in_array and text[done : done + 1] == "]":
-            break
-        fault = None
-        try:
-            if done == len(text):
-                raise json.JSONDecodeError("the file ends within its array", text, done)
-            value, end = decoder.raw_decode(text, done)
-            # A number at the end of a piece may go on in the next one.
-            complete = end < len(text)
-        except json.JSONDecodeError as error:
-            fault, complete, value, end = error, False, None, done
-        except RecursionError:
-            raise _broken(path, line, "nested too deeply", text[done : done + 40]) from None
-        if not complete:
-            # Double what is held until the value is whole: a long one is parsed few times over.
-            more = _gather(pieces, len(text) - done)
-            if more is not None:
-                text, position, done = text[done:] + more[0], more[1], 0
-                continue
-            if fault is not None:
-                if done == len(text) and not in_array:
-                    break
-                at = line + text.count("\n", done, fault.pos)
-                raise _broken(path, at, fault.msg, text[max(fault.pos - 20, 0) : fault.pos + 20]) from None
+    counted = 0
+    for value, line, position in _values(path, encoding):
         taker.take(value, line)
-        line += text.count("\n", done, end)
-        done = end
         if taker.held >= BATCH_CHARS:
             yield taker.batch(position - counted)
             counted = position
@@ -159,6 +121,53 @@ def _lines(path: Path, encoding: str, tally: Tally) -> Iterator[tuple[str | None
             except UnicodeDecodeError:
                 tally.bad("invalid_utf8", f"{path}:{number}")
                 yield None, position
+
+
+def _values(path: Path, encoding: str) -> Iterator[tuple[Any, int, int]]:
+    """Each value with the line it begins on and the file position reached, parsed from pieces of the file."""
+    decoder = json.JSONDecoder()
+    pieces = text_source.decoded(path, encoding)
+    text, position = next(pieces, ("", 0))
+    in_array = text.lstrip().startswith("[")
+    done = text.index("[") + 1 if in_array else 0
+    line = 1 + text.count("\n", 0, done)
+    while True:
+        begin = _skip(text, done, ",")
+        line += text.count("\n", done, begin)
+        done = begin
+        if in_array and text.startswith("]", done):
+            return
+        fault = None
+        value, end = None, len(text)
+        try:
+            if done < len(text):
+                value, end = decoder.raw_decode(text, done)
+        except json.JSONDecodeError as error:
+            fault = error
+        except RecursionError:
+            raise _broken(path, line, "nested too deeply", text[done : done + 40]) from None
+        if end == len(text) and (fault is None or _may_go_on(fault)):
+            # A value at the end of what is held may be half of one. Double what is held until it is whole,
+            # so that a long one is parsed few times over.
+            more = _gather(pieces, len(text) - done)
+            if more is not None:
+                text, position, done = text[done:] + more[0], more[1], 0
+                continue
+            if done == len(text):
+                if not in_array:
+                    return
+                fault = json.JSONDecodeError("the file ends within its array", text, done)
+        if fault is not None:
+            at = line + text.count("\n", done, fault.pos)
+            raise _broken(path, at, fault.msg, text[max(fault.pos - 20, 0) : fault.pos + 20])
+        yield value, line, position
+        line += text.count("\n", done, end)
+        done = end
+
+
+def _may_go_on(fault: json.JSONDecodeError) -> bool:
+    """Whether more text could mend it: the text ends within a string, or within a word such as `false`."""
+    return fault.msg.startswith("Unterminated string") or fault.pos > len(fault.doc) - 16
 
 
 def _skip(text: str, start: int, separators: str) -> int:

@@ -205,6 +205,19 @@ def test_a_broken_json_file_is_named_by_line(tmp_path: Path, body: str, line: in
     assert f"a.json:{line} is not JSON" in refusal(path)
 
 
+def test_a_json_file_broken_early_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('["fine",\n {"text": oops, "n": 1},\n' + '"more", ' * 10_000 + '"last"]')
+    pieces = text_source.decoded(path, "utf-8")
+    monkeypatch.setattr(text_source, "_READ", 100)
+    monkeypatch.setattr(text_source, "decoded", lambda *_: pieces)
+    with pytest.raises(SlotdeckError, match=r"a\.json:2 is not JSON: Expecting value near"):
+        list(json_source.read_values(path, "text", "utf-8", Tally("skip")))
+    assert next(pieces, None) is not None, "what lies behind was left unread"
+
+
 def test_a_wrong_key_lists_the_keys_and_the_nearest(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"content": "one", "id": 1}\n')
