@@ -13,7 +13,7 @@ from rich.style import Style
 from engine.protocol.events import Gpu, Hardware
 from engine.text import one_line
 from tui.state.formatting import fit, percent, size
-from tui.widgets.lines import Lines, Pieces
+from tui.widgets.lines import Lines, Pieces, length
 
 HOT = 90.0
 """Percent from which a meter warns."""
@@ -59,12 +59,12 @@ class Gauges(Lines[HardwareView]):
         disk = _share(_less(hw.disk_total_bytes, hw.disk_free_bytes), hw.disk_total_bytes)
         free = [f"{size(hw.disk_free_bytes).strip()} free"] if hw.disk_free_bytes is not None else []
         rows = [
-            self._row("CPU", hw.cpu_percent, bar, [*own, one_line(view.cpu_name, 60)]),
+            self._row("CPU", hw.cpu_percent, bar, width, [*own, one_line(view.cpu_name, 60)]),
             self._row(
-                "RAM", _share(hw.ram_used_bytes, hw.ram_total_bytes), bar,
+                "RAM", _share(hw.ram_used_bytes, hw.ram_total_bytes), bar, width,
                 [f"{size(hw.ram_used_bytes).strip()} of {size(hw.ram_total_bytes).strip()}", *rss],
             ),
-            self._row("disk", disk, bar, free),
+            self._row("disk", disk, bar, width, free),
         ]  # fmt: skip
         for gpu in hw.gpus:
             rows.append(self._gpu(gpu, bar, width))
@@ -76,12 +76,15 @@ class Gauges(Lines[HardwareView]):
             rows = [[(text, muted) for text, _ in row] for row in rows]
         return rows[:height]
 
-    def _row(self, name: str, value: float | None, bar: int, notes: list[str]) -> Pieces:
+    def _row(self, name: str, value: float | None, bar: int, width: int, notes: list[str]) -> Pieces:
         row: Pieces = [(f"{name:<5}", self.look("title")), *self._meter(value, bar)]
-        row += [
-            (f" {percent(value)} ", self._value(value)),
-            (" " + "  ".join(filter(None, notes)), self.look("muted")),
-        ]
+        row.append((f" {percent(value)} ", self._value(value)))
+        room = width - length(row)
+        for note in filter(None, notes):
+            if len(note) + 2 > room:
+                break
+            row.append((f"  {note}" if row[-1][1] == self.look("muted") else f" {note}", self.look("muted")))
+            room -= len(note) + 2
         return row
 
     def _gpu(self, gpu: Gpu, bar: int, width: int) -> Pieces:
@@ -102,7 +105,7 @@ class Gauges(Lines[HardwareView]):
             f"held down: {one_line(gpu.throttle, 30)}" if gpu.throttle else "",
             one_line(gpu.name, 30),
         ]
-        room = width - sum(len(text) for text, _ in row)
+        room = width - length(row)
         for fact in filter(None, facts):
             if len(fact) + 2 > room:
                 break
