@@ -67,7 +67,7 @@ class SlotdeckApp(App[int]):
 
         from tui.palette import Palette
 
-        if not CommandPalette.is_open(self):
+        if not CommandPalette.is_open(self):  # type: ignore[arg-type]
             self.push_screen(CommandPalette(providers=[Palette], placeholder="a verb, a slot, an action"))
 
     @on(RunOpened)

@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.markup import escape
 
 from engine.errors import SlotdeckError
 from engine.protocol.verbs import POLICIES, PRECISIONS, VERBS, as_text, parse_command
@@ -55,16 +56,16 @@ class Palette(Provider):
     async def discover(self) -> Hits:
         """Everything, before anything is typed."""
         for entry in self._entries(foreseen=False):
-            yield DiscoveryHit(Content(entry.title), entry.act, text=entry.title, help=entry.help)
+            yield DiscoveryHit(Content(entry.title), entry.act, text=entry.title, help=escape(entry.help))
 
     async def search(self, query: str) -> Hits:
         """What matches, and the query itself when it is a whole command."""
         if (whole := self._whole_command(query)) is not None:
-            yield Hit(2.0, Content(whole.title), whole.act, text=whole.title, help=whole.help)
+            yield Hit(2.0, Content(whole.title), whole.act, text=whole.title, help=escape(whole.help))
         matcher = self.matcher(query)
         for entry in self._entries(foreseen=True):
             if (score := matcher.match(entry.title)) > 0:
-                yield Hit(score, matcher.highlight(entry.title), entry.act, text=entry.title, help=entry.help)
+                yield Hit(score, matcher.highlight(entry.title), entry.act, text=entry.title, help=escape(entry.help))
 
     def _entries(self, foreseen: bool) -> Iterator[Entry]:
         below = self.screen

@@ -8,6 +8,7 @@ from inspect import isawaitable
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.markup import escape
 from textual.screen import Screen
 
 from engine.errors import SlotdeckError
@@ -27,6 +28,7 @@ from tui.screens.views import (
     feed_view,
     hardware_view,
     memory_view,
+    slot_reason,
     waterfall_view,
     waterfall_width,
 )
@@ -42,6 +44,7 @@ from tui.widgets.waterfall import Waterfall
 class Deck(Screen[None]):
     """One run on screen. Nothing paints per event: `paint` runs a few times a second."""
 
+    AUTO_FOCUS = ""  # keys belong to the screen until the command line is opened
     place: Place
 
     def __init__(
@@ -150,6 +153,10 @@ class Deck(Screen[None]):
                 self._typed = typed
                 return
 
+    def action_deselect(self) -> None:
+        """No slot selected."""
+        self._select(None)
+
     def action_log_scale(self) -> None:
         """Logarithmic or linear loss axis."""
         self._log_scale = not self._log_scale
@@ -226,6 +233,7 @@ class Deck(Screen[None]):
         slots = self.query_one(Waterfall)
         slots.styles.width = waterfall_width(len(self.slot_names), self.size.width)
         slots.show(waterfall_view(self.store, self.slot, slots.size.height))
+        self.query_one("#lower").border_title = escape(slot_reason(self.store, self.slot))
 
     def _paint_feed(self) -> None:
         feed = self.query_one(EventFeed)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from textual.content import Content
 
 from engine.protocol.events import StepReport
-from tui.state.formatting import countdown, fixed, loss, rate
+from engine.units import format_count
+from tui.state.formatting import countdown, fixed, rate
 from tui.state.store import RunStore
 
 _Cell = tuple[str, str]
@@ -31,15 +32,11 @@ def _progress(store: RunStore, now_s: float) -> list[_Cell]:
 
 def _training(store: RunStore) -> list[_Cell]:
     report = store.report
-    active = f"{report.active_slots:4.1f}" if report else " n/a"
     return [
         ("lr", f"{report.lr:7.1e}" if report else "    n/a"),
         ("precision", f"{report.precision if report else 'n/a':<4}"),
-        ("slots", f"{active}/{len(store.slot_names)}"),
-        ("policy", f"{store.plan.policy if store.plan else 'n/a':<6}"),
         ("grad norm", fixed(report.grad_norm if report else None)),
-        ("tokens", fixed(report.tokens if report else None, 6)),
-        ("val", loss(store.val_loss)),
+        ("tokens", f"{format_count(report.tokens if report else None):>6}"),
         ("checkpoint", f"at {store.checkpoints[-1].step:,}" if store.checkpoints else "none yet"),
     ]
 

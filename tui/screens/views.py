@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.text import one_line
 from tui.screens.source import Player
+from tui.state.formatting import duty
 from tui.state.store import RunStore
 from tui.widgets.chart import ChartView, Plotted
 from tui.widgets.event_feed import FeedView
@@ -40,6 +41,17 @@ def waterfall_view(store: RunStore, selected: int | None, rows: int) -> Waterfal
         policy=store.plan.policy if store.plan is not None else "",
         selected=selected,
     )
+
+
+def slot_reason(store: RunStore, selected: int | None) -> str:
+    """Why the selected slot does what it does, in full; empty when none is selected."""
+    if selected is None or store.plan is None or selected >= len(store.plan.rows):
+        return ""
+    row = store.plan.rows[selected]
+    held = f", {row.held}" + (f" until {row.until:,}" if row.until is not None else "") if row.held else ""
+    trained = "" if row.trained else ", forward only"
+    reason = f": {one_line(row.reason)}" if row.reason else ""
+    return f"{one_line(store.slot_names[selected])}  duty {duty(row.duty)}{held}{trained}{reason}"
 
 
 def waterfall_width(num_slots: int, width: int) -> int:

@@ -1,0 +1,57 @@
+"""The app on a cockpit over a recorded log that holds still: for tests of keys and for snapshots."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from still_link import CLIENT, StillLink
+from textual.pilot import Pilot
+
+from tui.app import SlotdeckApp
+from tui.screens.cockpit import CockpitScreen
+from tui.settings import Settings
+from tui.state.store import RunStore
+
+
+class StillClock:
+    """Stands a second after the newest event that the store has."""
+
+    def __init__(self) -> None:
+        self.store: RunStore | None = None
+
+    def __call__(self) -> float:
+        return (self.store.wall_s if self.store is not None and self.store.wall_s else 1_795_251_600.0) + 1.0
+
+
+def still_deck(
+    run_dir: Path, status: str = "live", detail: str = "", read_only: bool = False, client_id: str = CLIENT
+) -> tuple[SlotdeckApp, StillLink]:
+    """The app and the link that its cockpit uses."""
+    clock = StillClock()
+    store = RunStore(clock)
+    clock.store = store
+    link = StillLink(run_dir, store, status, detail)
+    app = SlotdeckApp(
+        lambda settings: CockpitScreen(store, link, settings, run_dir.name, client_id, read_only, clock),
+        Settings(refresh_hz=10),
+    )
+    return app, link
+
+
+async def settle(pilot: Pilot[Any]) -> None:
+    """Let messages and the next paint through."""
+    await pilot.pause()
+    screen = pilot.app.screen
+    if hasattr(screen, "paint_all"):
+        screen.paint_all()
+    await pilot.pause()
+
+
+async def until(pilot: Pilot[Any], true: Callable[[], bool]) -> None:
+    """Wait for something the app does by itself, at most some seconds."""
+    async with asyncio.timeout(10):
+        while not true():
+            await pilot.pause(0.02)

@@ -1,0 +1,191 @@
+"""The live cockpit under an operator's hands: what keys and typed lines send, and what the screen says."""
+
+import pytest
+from deck_app import settle, still_deck, until
+from fake_run import FakeRun, write_fake_run
+from textual.widgets import Input, OptionList, Static
+
+from engine.protocol import commands as c
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.help import HelpScreen
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    """A run in the middle of training."""
+    folder = tmp_path_factory.mktemp("runs") / "20261121-090000-demo-3f2a"
+    return write_fake_run(folder, FakeRun(run_id=folder.name, steps=1200, outcome=""))
+
+
+def text_of(app, selector):
+    return app.screen.query_one(selector).text
+
+
+async def pressed(app, link, *keys):
+    async with app.run_test(size=(120, 32)) as pilot:
+        await link.loaded.wait()
+        await settle(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        await settle(pilot)
+        yield pilot
+
+
+@pytest.mark.parametrize(
+    ("keys", "sent"),
+    [
+        (["space"], c.Pause()),
+        (["s"], c.Step()),
+        (["full_stop"], c.Step()),
+        (["c"], c.Checkpoint()),
+        (["e"], c.Evaluate()),
+        (["g"], c.Sample()),
+        (["5", "p"], c.Pin("block.5")),
+        (["right", "b"], c.Ban("block.0")),
+        (["left", "r"], c.Release("block.7")),
+        (["left_square_bracket", "left_square_bracket", "p"], c.Pin("block.6")),
+        (["l", *"3e-4", "enter"], c.Lr("3e-4")),
+        (["x", *"bf", "tab", "enter"], c.Precision("bf16")),
+        (["o", *"anneal", "space", *"mean_duty", "equals_sign", *"0", "full_stop", "6", "enter"],
+         c.Policy("anneal", {"mean_duty": 0.6})),
+        (["n", *"warm", "enter"], c.Note("warm")),
+        (["colon", *"pin", "space", *"bl", "tab", "enter"], c.Pin("block.0")),
+        (["S", "enter"], c.Stop(save=True)),
+        (["S", "down", "enter"], c.Stop(save=False)),
+        (["colon", *"stop", "enter", "enter"], c.Stop(save=True)),
+    ],
+)  # fmt: skip
+async def test_keys_send_typed_commands(run_dir, keys, sent):
+    app, link = still_deck(run_dir)
+    async for _ in pressed(app, link, *keys):
+        assert link.sent == [sent]
+
+
+@pytest.mark.parametrize("keys", [["p"], ["b"], ["r"], ["S", "escape"], ["S", "up", "enter"], ["l", "escape"]])
+async def test_nothing_is_sent_without_a_slot_or_after_a_change_of_mind(run_dir, keys):
+    app, link = still_deck(run_dir)
+    async for _ in pressed(app, link, *keys):
+        assert link.sent == []
+
+
+async def test_a_command_is_hollow_and_changes_nothing_until_the_engine_answers(run_dir):
+    app, link = still_deck(run_dir)
+    async for _ in pressed(app, link, "space"):
+        assert text_of(app, "#commands").splitlines()[0].startswith("○ pause")
+        assert "● running" in text_of(app, "#heading")
+
+
+async def test_a_wrong_line_is_explained_where_it_was_typed_and_stays_for_mending(run_dir):
+    app, link = still_deck(run_dir)
+    async for pilot in pressed(app, link, "colon", *"pni", "enter"):
+        hint = app.screen.query_one("#line-hint", Static)
+        assert "did you mean 'pin'?" in str(hint.content)
+        assert app.screen.query_one(Input).value == "pni"
+        await pilot.press("escape")
+        await pilot.press("space")
+        assert link.sent == [c.Pause()]
+
+
+async def test_numbers_select_slots_of_two_digits(tmp_path):
+    run_dir = write_fake_run(tmp_path / "r", FakeRun(run_id="r", steps=100, num_slots=24, outcome=""))
+    app, link = still_deck(run_dir)
+    async for pilot in pressed(app, link, "1", "7", "p", "3", "p"):
+        assert link.sent == [c.Pin("block.17"), c.Pin("block.3")]
+
+
+async def test_the_reason_for_a_slot_is_told_when_it_is_selected(run_dir):
+    app, link = still_deck(run_dir)
+    async for _ in pressed(app, link, "3"):
+        assert "block.3  duty on, pin until 1,400: pinned by ada@box7" in app.screen.query_one("#lower").border_title
+
+
+async def test_a_cockpit_that_only_watches_cannot_steer_and_says_so(run_dir):
+    app, link = still_deck(run_dir, read_only=True, client_id="c-bob")
+    async for pilot in pressed(app, link, "space", "s", "S", "t"):
+        assert (link.sent, link.taken) == ([], 0)
+        assert "ada@box7 has the controls" in text_of(app, "#heading")
+        assert "pause" not in app.screen.query_one("#key-bar").render().plain
+        await pilot.press("colon", *"pause", "enter")
+        await pilot.pause()
+        assert "without --read-only" in str(app.screen.query_one("#line-hint", Static).content)
+
+
+async def test_taking_the_controls(run_dir):
+    app, link = still_deck(run_dir, client_id="c-bob")
+    async for _ in pressed(app, link, "t"):
+        assert link.taken == 1
+
+
+async def test_a_lost_link_is_named_with_its_reason_and_keys_that_steer_are_gone(run_dir):
+    app, link = still_deck(run_dir, "lost", "the engine closed the line")
+    async for _ in pressed(app, link, "space"):
+        assert "link lost at" in text_of(app, "#heading")
+        assert "the engine closed the line" in text_of(app, "#heading")
+        assert link.sent == []
+
+
+async def test_an_ended_run_says_how_it_ended(tmp_path):
+    run_dir = write_fake_run(tmp_path / "r", FakeRun(run_id="r", steps=200, outcome="failed"))
+    app, link = still_deck(run_dir, "ended", "failed: the loss is not finite since step 2,990")
+    async for _ in pressed(app, link):
+        assert "■ failed" in text_of(app, "#heading")
+        assert "the loss is not finite" in text_of(app, "#heading")
+
+
+async def test_leaving_says_that_training_goes_on(run_dir):
+    app, link = still_deck(run_dir)
+    said = []
+    app.exit = lambda code, message=None: said.append((code, str(message)))
+    async for _ in pressed(app, link, "q"):
+        assert said == [(0, f"training goes on; come back with: slotdeck attach {run_dir.name}")]
+
+
+async def test_help_lists_the_keys_and_closes(run_dir):
+    app, link = still_deck(run_dir)
+    async for pilot in pressed(app, link, "question_mark"):
+        assert isinstance(app.screen, HelpScreen)
+        await pilot.press("escape")
+        assert not isinstance(app.screen, HelpScreen)
+
+
+async def test_stop_asks_and_names_what_would_be_lost(run_dir):
+    app, link = still_deck(run_dir)
+    async for _ in pressed(app, link, "S"):
+        assert isinstance(app.screen, ConfirmScreen)
+        assert "resumed from step 1,000" in str(app.screen.query_one("#confirm-detail", Static).content)
+
+
+async def test_the_palette_finds_a_verb_with_its_slot(run_dir):
+    app, link = still_deck(run_dir)
+    async with app.run_test(size=(120, 32)) as pilot:
+        await link.loaded.wait()
+        await settle(pilot)
+        await pilot.press("ctrl+p", *"ban", "space", *"block", "full_stop", "2")
+        await until(pilot, lambda: app.screen.query_one(OptionList).highlighted is not None)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert link.sent == [c.Ban("block.2")]
+
+
+async def test_a_terminal_too_small_says_what_it_needs_and_recovers(run_dir):
+    app, link = still_deck(run_dir)
+    async with app.run_test(size=(50, 12)) as pilot:
+        await link.loaded.wait()
+        await settle(pilot)
+        assert app.screen.query_one("TooSmall").display
+        assert "needs 60 x 16" in str(app.screen.query_one("TooSmall", Static).content)
+        await pilot.resize_terminal(80, 24)
+        await settle(pilot)
+        assert not app.screen.query_one("TooSmall").display
+
+
+async def test_foreign_text_is_never_markup_nor_escape(tmp_path):
+    class Hostile(FakeRun):
+        def names(self):
+            return ["[red]block[/red]\x1b[31m", "[b", "]x["]
+
+    run_dir = write_fake_run(tmp_path / "[bold]r", Hostile(run_id="[bold]r", steps=100, outcome="", num_slots=3))
+    app, link = still_deck(run_dir)
+    async for _ in pressed(app, link, "0"):
+        assert "[bold]r" in text_of(app, "#heading")
