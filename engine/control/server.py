@@ -176,9 +176,7 @@ class ControlServer:
                 client.write(now_s)
             if client.gone:
                 if client.gone == "malformed frame":
-                    client.farewell(
-                        m.Refused(code="bad-frame", reason="bytes that are no frame, or one over 64 KiB")
-                    )
+                    client.farewell(MALFORMED)
                 self._drop(client)
                 continue
             wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.wants_to_write else 0)

@@ -14,7 +14,6 @@ from engine.protocol import commands as c
 from tui.link.replay import ReplaySource
 from tui.state.store import RunStore
 
-
 DRAWN = (
     "run", "state", "state_reason", "report", "plan", "ended", "hardware", "memory", "progress", "lease", "rev",
     "branch", "head_seq", "wall_s",
