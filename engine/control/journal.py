@@ -17,6 +17,7 @@ from engine.protocol.codec import decode
 from engine.protocol.commands import Command
 from engine.protocol.frames import encode_frame
 from engine.protocol.verbs import from_args
+from engine.runlog.index import History
 
 REMEMBERED = 10_000
 """Commands whose outcome is kept for repeats; older ones are forgotten first."""
@@ -69,14 +70,15 @@ class Journal:
     @classmethod
     def read(cls, run_dir: Path) -> Journal:
         """The journal of a run's log; an empty one when there is no log yet."""
-        from engine.runlog.reader import LogReader
-
         journal = cls()
-        for entry in LogReader(run_dir).entries():
+        if not (run_dir / "log").is_dir():
+            return journal
+        past = History(run_dir, raw_reports=0)
+        for entry in past.marks:
             if entry.kind in RECORDED:
                 framed = encode_frame(entry.kind, entry.seq, entry.t_ns, entry.payload)
                 journal.record(entry.seq, decode(entry.kind, entry.payload), framed)
-            journal.last_seq = max(journal.last_seq, entry.seq)
+        journal.last_seq = past.head_seq
         return journal
 
     @property

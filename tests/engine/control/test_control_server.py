@@ -264,7 +264,7 @@ def test_hostile_bytes_cost_only_the_hostile(engine: TinyEngine) -> None:
         bystander.expect(m.Pong)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kind=st.integers(192, 240),
     payload=st.recursive(
