@@ -210,7 +210,7 @@ def dump(run: Run, runs_dir: Runs = RUNS) -> None:
 @app.command()
 def doctor(runs_dir: Runs = RUNS) -> None:
     """Say what this machine can do, what is wrong with it, and the remedy for each."""
-    from slotdeck.doctor import examine
+    from slotdeck.doctor.examine import examine
 
     raise typer.Exit(examine(runs_dir, _say))
 

@@ -36,7 +36,7 @@ def test_the_layer_rules_hold() -> None:
         ("import slotdeck; slotdeck.load_profile; slotdeck.LogReader", HEAVY | {"textual", "rich"}),
         ("import slotdeck.cli", HEAVY | {"textual", "tui"}),
         (
-            "import slotdeck.cli, slotdeck.journey, slotdeck.start, slotdeck.send, slotdeck.doctor",
+            "import slotdeck.cli, slotdeck.journey, slotdeck.start, slotdeck.send, slotdeck.doctor.examine",
             HEAVY | {"textual"},
         ),
         ("import tui.app, tui.link.live, tui.link.replay, tui.link.spawn, tui.palette", HEAVY),

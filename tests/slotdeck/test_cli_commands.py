@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slotdeck_command import ROOT, Slotdeck
 
-from slotdeck.doctor import TESTED
+from slotdeck.doctor.machine import TESTED
 
 
 def test_prepare_tells_its_progress_and_how_to_train(slotdeck: Slotdeck, tmp_path: Path) -> None:

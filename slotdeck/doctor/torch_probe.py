@@ -1,4 +1,4 @@
-"""What torch says of this machine, as one JSON line: `python -m slotdeck.torch_probe`.
+"""What torch says of this machine, as one JSON line: `python -m slotdeck.doctor.torch_probe`.
 
 A child of `slotdeck doctor`: a torch that breaks, crashes or hangs on import is a line in the report there.
 """

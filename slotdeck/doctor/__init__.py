@@ -1,0 +1,1 @@
+"""`slotdeck doctor`: checks of the machine and of the place, and the report made of them."""
