@@ -113,8 +113,8 @@ def _live(run_dir: Path, parts: Parts, loaded: Loaded | None, journal: Journal) 
     finally:
         sampler.close()
         run.writer.drain()
+        server.close()  # before the log: a command that arrives now must find no closed log
         log.close()
-        server.close()
 
 
 def _assemble(run_dir: Path, parts: Parts, log: LogWriter) -> Run:
