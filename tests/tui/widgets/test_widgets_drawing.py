@@ -90,6 +90,22 @@ async def test_a_view_like_the_last_sends_nothing() -> None:
         assert chart.__dict__["sent"] == []
 
 
+async def test_a_new_theme_and_a_new_size_are_drawn_afresh() -> None:
+    chart, series = Chart(), falling(50)
+    app = Alone(chart)
+    async with app.run_test(size=(60, 20)) as pilot:
+        chart.show(view_of(series))
+        await pilot.pause()
+        dark = chart.render_line(0)
+        app.theme = "textual-light"
+        await pilot.pause()
+        assert chart.render_line(0).text == dark.text
+        assert chart.render_line(0) != dark
+        await pilot.resize_terminal(40, 10)
+        await pilot.pause()
+        assert [len(row) for row in rows_of(chart)] == [40] * 10
+
+
 async def test_old_dots_stay_while_the_run_goes_on() -> None:
     chart, series = Chart(), falling(310)
     async with Alone(chart).run_test(size=(100, 30)) as pilot:
