@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import stat
@@ -413,6 +414,27 @@ def test_restart_answers_from_the_log_and_keeps_counting(run_dir: Path) -> None:
         peer.request("k2", c.Note(text="after"), fence=fence)
         settle(engine, "k2")
         assert peer.expect(e.CommandApplied, command_id="k2").rev == 2
+
+
+def test_command_that_the_full_disk_cannot_keep_is_refused_to_its_sender(engine: TinyEngine) -> None:
+    for _ in range(8):  # the log is now the largest file that this process writes
+        engine.log.commit(e.LogLine(level="info", text="x" * 200_000))
+    size = max(path.stat().st_size for path in (engine.run_dir / "log").iterdir())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with RawPeer(engine.run_dir) as peer:
+        peer.attach("ada")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            peer.request("k1", c.Pause())
+            refused = peer.expect(e.CommandRefused, command_id="k1")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert refused.code == "log-failing"
+        assert peer.heard[-1][0] == 0
+        assert engine.mailbox.drain() == []
+        peer.request("k1", c.Pause())  # there is space again: the same id was never used up
+        settle(engine, "k1")
+        peer.expect(e.CommandApplied, command_id="k1")
 
 
 def test_socket_is_private_and_removed(run_dir: Path) -> None:
