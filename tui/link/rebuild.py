@@ -15,8 +15,8 @@ from engine.runlog.pyramid import Column, Track
 from engine.runlog.reader import Entry, LogReader
 from tui.state.store import RunStore
 
-RECENT_EVENTS = 8192
-"""Applied one by one before the moment shown; about a tenth of a second of work."""
+RECENT_EVENTS = 4096
+"""Applied one by one before the moment shown; well under a tenth of a second of work on a quiet machine."""
 
 
 def rebuild(store: RunStore, history: History, reader: LogReader, to_seq: int) -> Iterator[None]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from tiny_engine import TinyEngine
 from engine.control.socket_path import bind
 from engine.errors import SlotdeckError
 from engine.protocol import messages as m
+from engine.protocol.codec import decode
+from engine.protocol.frames import Frame, FrameScanner
 from engine.runlog.endpoint import MAX_ADDRESS_BYTES, candidates, connect, user_folder
 
 NO_SOCKETS = Path("/sys/kernel")
@@ -100,3 +104,25 @@ def test_removed_socket_file_comes_back(run_dir: Path, monkeypatch: pytest.Monke
             attached.send(m.Ping(t_ns=1))
             attached.expect(m.Pong)
         found.close()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_another_user_is_turned_away_even_where_the_permissions_let_it_in() -> None:
+    code = (
+        "import os, socket, sys; os.setuid(65534); peer = socket.socket(socket.AF_UNIX); peer.settimeout(20);"
+        "peer.connect(sys.argv[1]); sys.stdout.buffer.write(peer.recv(65536))"
+    )
+    with tempfile.TemporaryDirectory() as place:
+        run_dir = Path(place) / "20261121-090000-tiny-3f2a"
+        run_dir.mkdir()
+        with TinyEngine(run_dir):
+            for path in (Path(place), run_dir, run_dir / "sock"):
+                path.chmod(0o777)
+            told = subprocess.run(
+                [sys.executable, "-c", code, str(run_dir / "sock")], capture_output=True, check=True
+            ).stdout
+    (frame,) = FrameScanner().feed(told)
+    assert isinstance(frame, Frame)
+    refused = decode(frame.kind, frame.payload)
+    assert isinstance(refused, m.Refused)
+    assert refused.code == "not-yours"

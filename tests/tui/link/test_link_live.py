@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import signal
 import subprocess
 import time
@@ -19,6 +20,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.runlog.reader import LogReader
 from tui.link.live import LiveSource
+from tui.link.oneshot import send
 from tui.state.store import RunStore
 
 Start = Callable[[], "subprocess.Popen[bytes]"]
@@ -251,3 +253,19 @@ async def test_long_log_opens_with_curve_and_recent_past(
             assert len(store.given) < 700
             assert [p[0] for p in store.series["loss"].points()][:3] == [1, 2, 3]
             assert [p[0] for p in store.series["loss"].points()] == list(range(1, 3001))
+
+
+async def test_run_on_another_host_says_where_and_how(run_dir: Path) -> None:
+    """The disk is shared, the socket is not: the lock names the host."""
+    with TinyEngine(run_dir) as engine:
+        engine.advance(5)
+    with (run_dir / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write('{"pid": 7, "host": "box9", "boot_id": "", "since_wall_s": 0}\n')
+        lock.flush()
+        async with linked(run_dir) as (_, store):
+            await until(lambda: store.link.status == "lost", "the answer")
+            assert f"ssh box9 slotdeck attach {run_dir.name}" in store.link.detail
+            assert store.step == 5
+        with pytest.raises(SlotdeckError, match="runs on box9"):
+            next(send(run_dir, c.Pause(), who="ada@box7"))
