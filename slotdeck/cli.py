@@ -77,9 +77,11 @@ def train(
     from slotdeck import journey
 
     if resume_run:
-        if profile or sets:
-            raise SlotdeckError("a resumed run has its profile already", "leave PROFILE and --set out")
-        raise typer.Exit(journey.resume(resume_run, runs_dir, detach=detach, plain=plain))
+        if profile:
+            raise SlotdeckError(
+                "a resumed run has its profile already", "leave PROFILE out; --set changes keys"
+            )
+        raise typer.Exit(journey.resume(resume_run, sets or [], runs_dir, detach=detach, plain=plain))
     if not profile:
         from engine.profile.shelf import list_profiles
 
@@ -97,11 +99,13 @@ def demo(sets: Sets = None, runs_dir: Runs = RUNS, detach: Detach = False, plain
 
 
 @app.command()
-def resume(run: Run, runs_dir: Runs = RUNS, detach: Detach = False, plain: Plain = False) -> None:
+def resume(
+    run: Run, sets: Sets = None, runs_dir: Runs = RUNS, detach: Detach = False, plain: Plain = False
+) -> None:
     """Go on with a run that was stopped or killed, from its newest good checkpoint."""
     from slotdeck import journey
 
-    raise typer.Exit(journey.resume(run, runs_dir, detach=detach, plain=plain))
+    raise typer.Exit(journey.resume(run, sets or [], runs_dir, detach=detach, plain=plain))
 
 
 @app.command()

@@ -24,10 +24,10 @@ def train(name: str, sets: Sequence[str], runs_dir: Path, *, detach: bool, plain
     return _watch(run_dir, start.start_new(run_dir, _note), detach=detach, plain=plain)
 
 
-def resume(run: str, runs_dir: Path, *, detach: bool, plain: bool) -> int:
+def resume(run: str, sets: Sequence[str], runs_dir: Path, *, detach: bool, plain: bool) -> int:
     """Go on with a run and watch it. Returns the exit code."""
     run_dir = find_run(run, runs_dir)
-    return _watch(run_dir, start.start_again(run_dir, _note), detach=detach, plain=plain)
+    return _watch(run_dir, start.start_again(run_dir, sets, _note), detach=detach, plain=plain)
 
 
 def attach(run: str, runs_dir: Path, *, read_only: bool, plain: bool) -> int:

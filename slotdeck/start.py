@@ -6,6 +6,7 @@ leaves nothing behind. No torch in this process: the engine judges what needs it
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import signal
@@ -27,7 +28,7 @@ from engine.runlog.lock import is_live
 from engine.runlog.reader import LogReader
 from engine.text import one_line
 from slotdeck.terminal import command_line, shown_path
-from tui.link.spawn import Spawned, spawn
+from tui.link.spawn import OUTPUT, Spawned, spawn
 
 Say = Callable[[str], None]
 DEMO = "demo"
@@ -98,11 +99,16 @@ def start_new(run_dir: Path, say: Say) -> Spawned:
         raise
 
 
-def start_again(run_dir: Path, say: Say) -> Spawned:
+def start_again(run_dir: Path, sets: Sequence[str], say: Say) -> Spawned:
     """Start an engine on a run that has ended or was killed; it goes on from the newest good checkpoint.
 
+    Args:
+        run_dir: the run.
+        sets: `key=value` words that change its profile from here on, such as train.steps of a finished run.
+        say: takes each line.
+
     Raises:
-        SlotdeckError: an engine is at work on it, or it refused.
+        SlotdeckError: an engine is at work on it, or it refused; the profile is then as it was.
     """
     holder = is_live(run_dir)
     if holder is not None:
@@ -110,7 +116,42 @@ def start_again(run_dir: Path, say: Say) -> Spawned:
             f"{one_line(run_dir.name)} is live (pid {holder.pid} on {one_line(holder.host)})",
             f"watch it with: {command_line('attach', shown_path(run_dir))}",
         )
-    return _launch(run_dir, resume=True, say=say)
+    path = run_dir / "profile.toml"
+    before = _read_profile(path)
+    if sets:
+        _replace(path, to_toml(_changed(path, sets)))
+    try:
+        return _launch(run_dir, resume=True, say=say)
+    except SlotdeckError:
+        if sets:
+            _replace(path, before)
+        raise
+
+
+def _changed(path: Path, sets: Sequence[str]) -> Profile:
+    """The run's profile with some keys set anew."""
+    profile, old = load_profile(path, sets), load_profile(path)
+    if profile.model != old.model or profile.name != old.name:
+        raise SlotdeckError("a resumed run keeps its name and its model", "start a new run for another model")
+    check(profile)
+    return profile
+
+
+def _read_profile(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SlotdeckError(f"{path} cannot be read: {error}", "restore it; the log holds it too") from None
+
+
+def _replace(path: Path, text: str) -> None:
+    """All of the new text or all of the old, whenever the machine stops."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
 
 
 def _launch(run_dir: Path, resume: bool, say: Say) -> Spawned:
@@ -127,6 +168,11 @@ def _launch(run_dir: Path, resume: bool, say: Say) -> Spawned:
                     told = event.task
                     say(one_line(f"{event.task} {event.detail}".strip()))
             time.sleep(_POLL_S)
+    except SlotdeckError as error:
+        if error.exit_code == REFUSED:
+            raise
+        remedy = error.remedy or f"see {shown_path(run_dir / OUTPUT)}"
+        raise SlotdeckError(f"the engine failed: {error.message}", remedy, error.exit_code) from None
     except KeyboardInterrupt:
         spawned.process.send_signal(signal.SIGTERM)
         spawned.process.wait()

@@ -42,6 +42,16 @@ def test_a_run_is_told_in_plain_lines_and_ends_with_the_commands_that_go_on(
     (last,) = [row["fields"] for row in rows if row["kind"] == "StepReport" and row["fields"]["step"] == 60]
     assert f"loss {last['loss']:.4f}" in done.stdout
 
+    over = slotdeck("resume", run_dir, "--set", "train.steps=50")
+    assert over.returncode == 2
+    assert "is finished" in over.stderr
+    other = slotdeck("resume", run_dir, "--set", "model.n_layer=5")
+    assert "keeps its name and its model" in other.stderr
+    assert "steps = 60" in (run_dir / "profile.toml").read_text()
+    longer = slotdeck("train", "--resume", run_dir, "--set", "train.steps=70", "--plain")
+    assert longer.returncode == 0, longer.stderr
+    assert "step 70/70" in longer.stdout
+
     no_terminal = slotdeck("replay", run_dir)
     assert no_terminal.returncode == 2
     assert "needs a terminal" in no_terminal.stderr
