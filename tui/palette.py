@@ -12,7 +12,6 @@ from typing import Protocol, runtime_checkable
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
-from textual.markup import escape
 
 from engine.errors import SlotdeckError
 from engine.protocol.verbs import POLICIES, PRECISIONS, VERBS, as_text, parse_command
@@ -56,16 +55,22 @@ class Palette(Provider):
     async def discover(self) -> Hits:
         """Everything, before anything is typed."""
         for entry in self._entries(foreseen=False):
-            yield DiscoveryHit(Content(entry.title), entry.act, text=entry.title, help=escape(entry.help))
+            yield DiscoveryHit(Content(entry.title), entry.act, text=entry.title, help=_shown(entry.help))
 
     async def search(self, query: str) -> Hits:
         """What matches, and the query itself when it is a whole command."""
         if (whole := self._whole_command(query)) is not None:
-            yield Hit(2.0, Content(whole.title), whole.act, text=whole.title, help=escape(whole.help))
+            yield Hit(2.0, Content(whole.title), whole.act, text=whole.title, help=_shown(whole.help))
         matcher = self.matcher(query)
         for entry in self._entries(foreseen=True):
             if (score := matcher.match(entry.title)) > 0:
-                yield Hit(score, matcher.highlight(entry.title), entry.act, text=entry.title, help=escape(entry.help))
+                yield Hit(
+                    score,
+                    matcher.highlight(entry.title),
+                    entry.act,
+                    text=entry.title,
+                    help=_shown(entry.help),
+                )
 
     def _entries(self, foreseen: bool) -> Iterator[Entry]:
         below = self.screen
@@ -108,3 +113,8 @@ def _foreseen(slots: list[str]) -> Iterator[str]:
     yield from (f"policy {name}" for name in POLICIES)
     yield from ("lr x0.5", "lr x2", "lr schedule", "stop save=no")
     yield from (f"{verb} {slot}" for verb in ("pin", "ban", "release") for slot in slots)
+
+
+def _shown(help_text: str) -> str:
+    """The palette reads help as markup; brackets and code marks are not meant so."""
+    return help_text.replace("`", "").replace("[", r"\[")

@@ -23,7 +23,7 @@ def command_rows(lives: Iterable[CommandLife], width: int, height: int, now_s: f
         rows += _rows(life, width, now_s)
         if len(rows) >= height:
             break
-    return rows[:height]
+    return rows[:height] or [Content.assemble(("none yet", "$quiet"))]
 
 
 def _rows(life: CommandLife, width: int, now_s: float) -> list[Content]:

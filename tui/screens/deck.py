@@ -8,7 +8,6 @@ from inspect import isawaitable
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.markup import escape
 from textual.screen import Screen
 
 from engine.errors import SlotdeckError
@@ -233,7 +232,7 @@ class Deck(Screen[None]):
         slots = self.query_one(Waterfall)
         slots.styles.width = waterfall_width(len(self.slot_names), self.size.width)
         slots.show(waterfall_view(self.store, self.slot, slots.size.height))
-        self.query_one("#lower").border_title = escape(slot_reason(self.store, self.slot))
+        self.query_one("#lower").border_title = slot_reason(self.store, self.slot).replace("[", r"\[")
 
     def _paint_feed(self) -> None:
         feed = self.query_one(EventFeed)

@@ -65,8 +65,8 @@ def _link(store: RunStore, room: int) -> Content:
 
 
 def _lease(store: RunStore, client_id: str, read_only: bool) -> Content:
-    if store.link.status in ("replay", "ended"):
-        return Content("")
+    if store.link.status != "live":
+        return Content("")  # not known now
     if store.lease.holder and store.lease.holder == client_id:
         return Content.assemble(("you have the controls", "$success"))
     if store.lease.holder:

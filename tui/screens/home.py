@@ -36,6 +36,7 @@ class HomeScreen(Screen[None]):
     """Two lists; the highlighted row is what the keys act on."""
 
     BINDINGS: ClassVar[list[Binding]] = bindings("home")  # type: ignore[assignment]
+    AUTO_FOCUS = ""  # the runs, or the profiles when there are none
     place: Place = "home"
 
     def __init__(self, load: Callable[[], HomeView]) -> None:
@@ -54,9 +55,9 @@ class HomeScreen(Screen[None]):
         yield TooSmall()
 
     def on_mount(self) -> None:
-        """Name the lists and look at the folder, now and every few seconds."""
-        self.query_one("#runs").border_title = "Runs"
+        """Look at the folder, now and every few seconds."""
         self.query_one("#profiles").border_title = "Profiles"
+        self.add_class("no-runs", "no-profiles")  # until the folder has been read
         self.reload()
         self.set_interval(RELOAD_S, self.reload)
 
@@ -150,6 +151,8 @@ class HomeScreen(Screen[None]):
         return rows.highlighted_option.id
 
     def _failed(self, error: str) -> None:
+        self._view = None
+        self.add_class("no-runs")
         self.query_one("#runs-empty", Static).update(Content(f"✗ {error}"))
 
     def _draw(self) -> None:

@@ -62,7 +62,9 @@ async def test_keys_send_typed_commands(run_dir, keys, sent):
         assert link.sent == [sent]
 
 
-@pytest.mark.parametrize("keys", [["p"], ["b"], ["r"], ["S", "escape"], ["S", "up", "enter"], ["l", "escape"]])
+@pytest.mark.parametrize(
+    "keys", [["p"], ["b"], ["r"], ["S", "escape"], ["S", "up", "enter"], ["l", "escape"]]
+)
 async def test_nothing_is_sent_without_a_slot_or_after_a_change_of_mind(run_dir, keys):
     app, link = still_deck(run_dir)
     async for _ in pressed(app, link, *keys):
@@ -90,14 +92,17 @@ async def test_a_wrong_line_is_explained_where_it_was_typed_and_stays_for_mendin
 async def test_numbers_select_slots_of_two_digits(tmp_path):
     run_dir = write_fake_run(tmp_path / "r", FakeRun(run_id="r", steps=100, num_slots=24, outcome=""))
     app, link = still_deck(run_dir)
-    async for pilot in pressed(app, link, "1", "7", "p", "3", "p"):
+    async for _ in pressed(app, link, "1", "7", "p", "3", "p"):
         assert link.sent == [c.Pin("block.17"), c.Pin("block.3")]
 
 
 async def test_the_reason_for_a_slot_is_told_when_it_is_selected(run_dir):
     app, link = still_deck(run_dir)
     async for _ in pressed(app, link, "3"):
-        assert "block.3  duty on, pin until 1,400: pinned by ada@box7" in app.screen.query_one("#lower").border_title
+        assert (
+            "block.3  duty on, pin until 1,400: pinned by ada@box7"
+            in app.screen.query_one("#lower").border_title
+        )
 
 
 async def test_a_cockpit_that_only_watches_cannot_steer_and_says_so(run_dir):
@@ -185,7 +190,9 @@ async def test_foreign_text_is_never_markup_nor_escape(tmp_path):
         def names(self):
             return ["[red]block[/red]\x1b[31m", "[b", "]x["]
 
-    run_dir = write_fake_run(tmp_path / "[bold]r", Hostile(run_id="[bold]r", steps=100, outcome="", num_slots=3))
+    run_dir = write_fake_run(
+        tmp_path / "[bold]r", Hostile(run_id="[bold]r", steps=100, outcome="", num_slots=3)
+    )
     app, link = still_deck(run_dir)
     async for _ in pressed(app, link, "0"):
         assert "[bold]r" in text_of(app, "#heading")

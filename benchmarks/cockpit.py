@@ -1,0 +1,187 @@
+"""The cockpit's start and its appetite for bandwidth, in a real pseudo-terminal of 120 x 32.
+
+    python benchmarks/cockpit.py
+
+First paint is the time from starting Python to the first cell of the run's name on the terminal, the log of a
+finished run being opened on the way. Bytes are counted at the terminal while a run of ten step reports a
+second is written and shown live; the screen repaints four times a second.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
+
+from fake_run import FakeRun, write_fake_run  # noqa: E402
+
+from benchmarks.results import spread, write  # noqa: E402
+from engine.protocol.events import StepReport  # noqa: E402
+from engine.runlog.writer import LogWriter  # noqa: E402
+
+COLUMNS, ROWS = 120, 32
+STARTS = 7
+LIVE_S = 30
+REPORTS_PER_S = 10
+HEAVY = ("torch", "numpy", "pyarrow")
+NAME = "20261121-090000-demo-3f2a"
+
+CHILD = """
+import sys
+from pathlib import Path
+from tui.app import {call}
+code = {call}(Path({run!r}))
+print("HEAVY:", [m for m in {heavy!r} if m in sys.modules], file=open({report!r}, "w"))
+"""
+
+WATCH = """
+import asyncio, sys
+from pathlib import Path
+sys.path.insert(0, {support!r})
+from still_link import StillLink
+from engine.protocol.codec import decode
+from engine.runlog.reader import LogReader
+from tui.app import SlotdeckApp
+from tui.screens.cockpit import CockpitScreen
+from tui.settings import Settings
+from tui.state.store import RunStore
+
+class Tail(StillLink):
+    async def start(self):
+        self.reader = LogReader(self._run_dir)
+        self._store.set_link("live", "")
+
+    async def run(self):
+        while True:
+            for entry in self.reader.poll():
+                self._store.apply(entry.seq, entry.wall_s, decode(entry.kind, entry.payload))
+            await asyncio.sleep(0.05)
+
+run, store = Path({run!r}), RunStore()
+link = Tail(run, store)
+SlotdeckApp(lambda settings: CockpitScreen(store, link, settings, run.name, "c-ada"), Settings()).run()
+"""
+
+
+class Terminal:
+    """A child on a pseudo-terminal; every byte it writes is counted."""
+
+    def __init__(self, code: str) -> None:
+        self.began_s = time.perf_counter()
+        self.seen = bytearray()
+        self._master, slave = pty.openpty()
+        env = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "OMP_NUM_THREADS": "1"}
+        env |= {"COLUMNS": str(COLUMNS), "LINES": str(ROWS)}
+        self.child = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, env=env,
+            start_new_session=True,
+        )  # fmt: skip
+        os.close(slave)
+
+    def read(self, seconds: float) -> None:
+        """Take what comes for so long."""
+        until_s = time.perf_counter() + seconds
+        while (left_s := until_s - time.perf_counter()) > 0:
+            if select.select([self._master], [], [], left_s)[0]:
+                try:
+                    self.seen += os.read(self._master, 1 << 16)
+                except OSError:
+                    return
+
+    def until(self, pattern: bytes, limit_s: float = 20.0) -> float:
+        """Seconds since the start at which `pattern` had come."""
+        while re.search(pattern, self.seen) is None:
+            assert time.perf_counter() - self.began_s < limit_s, (
+                f"{pattern!r} never came: {self.seen[-500:]!r}"
+            )
+            self.read(0.002)
+        return time.perf_counter() - self.began_s
+
+    def leave(self) -> None:
+        """Press q."""
+        os.write(self._master, b"q")
+        while self.child.poll() is None and time.perf_counter() - self.began_s < 300:
+            self.read(0.05)
+        os.close(self._master)
+
+
+def start_times(call: str, run_dir: Path, folder: Path, pattern: bytes) -> tuple[list[float], str]:
+    """Seconds to the first paint, and which heavy modules were loaded by the end."""
+    report, times = folder / "report", []
+    for _ in range(STARTS):
+        terminal = Terminal(CHILD.format(call=call, run=str(run_dir), heavy=HEAVY, report=str(report)))
+        times.append(terminal.until(pattern))
+        terminal.read(0.4)
+        terminal.leave()
+    return times, report.read_text().strip()
+
+
+def live_bytes(folder: Path) -> float:
+    """Bytes per second to the terminal while a run is shown live."""
+    run_dir = folder / "live" / NAME
+    run = FakeRun(NAME, steps=20_000, total_steps=20_000, report_every=5)
+    run_dir.mkdir(parents=True)
+    log = LogWriter(run_dir, NAME)
+    stop = threading.Event()
+
+    def train() -> None:
+        for event in run.events():
+            log.emit(event)
+            if isinstance(event, StepReport) and event.step > 3000 and stop.wait(1 / REPORTS_PER_S):
+                return
+
+    trainer = threading.Thread(target=train)
+    trainer.start()
+    terminal = Terminal(WATCH.format(run=str(run_dir), support=str(ROOT / "tests" / "support")))
+    terminal.until(NAME.encode())
+    terminal.read(5)
+    before = len(terminal.seen)
+    terminal.read(LIVE_S)
+    rate = (len(terminal.seen) - before) / LIVE_S
+    terminal.leave()
+    stop.set()
+    trainer.join()
+    log.close()
+    return rate
+
+
+def main() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="slotdeck-bench-"))
+    try:
+        run_dir = write_fake_run(folder / "runs" / NAME)
+        attach_s, heavy = start_times("run_attach", run_dir, folder, NAME.encode())
+        home_s, heavy_home = start_times("run_home", run_dir.parent, folder, NAME.encode())
+        rate = live_bytes(folder)
+    finally:
+        shutil.rmtree(folder)
+    rows = [
+        _row("cockpit: start to first paint", statistics.median(attach_s), "s", 0.5, spread=spread(attach_s)),
+        _row("home: start to first run listed", statistics.median(home_s), "s", 0.5, spread=spread(home_s)),
+        _row("bytes to a 120x32 terminal while live", rate / 1024, "KiB/s", 15.0, seconds=LIVE_S,
+             reports_per_s=REPORTS_PER_S, repaints_per_s=4),
+        {"figure": "heavy modules loaded by the cockpit and by home", "value": f"{heavy} {heavy_home}", "unit": "",
+         "aim": "none", "met": heavy == heavy_home == "HEAVY: []"},
+    ]  # fmt: skip
+    for row in rows:
+        print(f"{row['figure']:<50} {row['value']} {row['unit']}  aim {row['aim']}  met {row['met']}")
+    write("cockpit", "The cockpit: start and bandwidth", rows)
+
+
+def _row(figure: str, value: float, unit: str, aim: float, **more: object) -> dict[str, object]:
+    return {"figure": figure, "value": round(value, 3), "unit": unit, "aim": aim, "met": value <= aim, **more}
+
+
+if __name__ == "__main__":
+    main()
