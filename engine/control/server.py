@@ -131,6 +131,7 @@ class ControlServer:
             if now_s >= rebind_at_s:
                 self._rebind()
                 rebind_at_s = now_s + REBIND_EVERY_S
+        self._turn(0.0)  # what was published since the last turn
         until_s = self._now_s() + FLUSH_S
         while self._now_s() < until_s and any(c.wants_to_write for c in self._clients.values()):
             self._turn(0.05)
