@@ -1,6 +1,25 @@
-"""Shared by all tests: where their support code lies."""
+"""Shared by all tests: where their support code lies, and a small folder of token shards."""
+
+from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "support"))
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "support"))
+
+
+@pytest.fixture(scope="session")
+def token_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shards of this project's own source."""
+    from engine.data.prepare import prepare
+
+    folder = tmp_path_factory.mktemp("data")
+    texts = folder / "texts"
+    texts.mkdir()
+    for number, path in enumerate(sorted((HERE.parent / "engine").glob("*/[a-z]*.py"))[:30]):
+        (texts / f"{number}.txt").write_bytes(path.read_bytes())
+    prepare([texts], folder / "tokens", vocab_size=300, val_share=0.2, workers=1)
+    return folder / "tokens"
