@@ -28,3 +28,15 @@ def run_slotdeck(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[s
         timeout=240,
         check=False,
     )
+
+
+def prepare_own_source(folder: Path) -> Path:
+    """Token shards of this project's own source, below `folder`."""
+    from engine.data.prepare import prepare
+
+    texts = folder / "texts"
+    texts.mkdir()
+    for number, path in enumerate(sorted((ROOT / "engine").glob("*/[a-z]*.py"))[:30]):
+        (texts / f"{number}.txt").write_bytes(path.read_bytes())
+    prepare([texts], folder / "tokens", vocab_size=300, val_share=0.2, workers=1)
+    return folder / "tokens"
