@@ -35,6 +35,12 @@ COLUMNS, ROWS = 120, 32
 STARTS = 7
 LIVE_S = 30
 REPORTS_PER_S = 10
+STARTED = {
+    "attach": "cockpit: start to the run's name on screen",
+    "replay": "replay: start to the run's name on screen",
+    "home": "home: start to the first run listed",
+    "bare": "for comparison: a bare Textual app with one label",
+}
 HEAVY = ("torch", "numpy", "pyarrow")
 NAME = "20261121-090000-demo-3f2a"
 
@@ -44,6 +50,19 @@ from pathlib import Path
 from tui.app import {call}
 code = {call}(Path({run!r}))
 print("HEAVY:", [m for m in {heavy!r} if m in sys.modules], file=open({report!r}, "w"))
+"""
+
+BARE = """
+from textual.app import App
+from textual.widgets import Static
+
+class Bare(App):
+    BINDINGS = [("q", "quit", "")]
+
+    def compose(self):
+        yield Static("a-bare-app")
+
+Bare().run()
 """
 
 WATCH = """
@@ -117,15 +136,30 @@ class Terminal:
         os.close(self._master)
 
 
-def start_times(call: str, run_dir: Path, folder: Path, pattern: bytes) -> tuple[list[float], str]:
-    """Seconds to the first paint, and which heavy modules were loaded by the end."""
-    report, times = folder / "report", []
+def start_times(run_dir: Path, folder: Path) -> tuple[dict[str, list[float]], str]:
+    """Seconds to the first paint of each, taken in turns, and which heavy modules were loaded by the end."""
+    report = folder / "report"
+
+    def child(call: str, path: Path) -> str:
+        return CHILD.format(call=call, run=str(path), heavy=HEAVY, report=str(report))
+
+    kinds = {
+        "bare": (BARE, b"a-bare-app"),
+        "attach": (child("run_attach", run_dir), NAME.encode()),
+        "replay": (child("run_replay", run_dir), NAME.encode()),
+        "home": (child("run_home", run_dir.parent), NAME.encode()),
+    }
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
+    heavy = set()
     for _ in range(STARTS):
-        terminal = Terminal(CHILD.format(call=call, run=str(run_dir), heavy=HEAVY, report=str(report)))
-        times.append(terminal.until(pattern))
-        terminal.read(0.4)
-        terminal.leave()
-    return times, report.read_text().strip()
+        for kind, (code, pattern) in kinds.items():
+            terminal = Terminal(code)
+            times[kind].append(terminal.until(pattern))
+            terminal.read(0.3)
+            terminal.leave()
+            if kind != "bare":
+                heavy.add(report.read_text().strip())
+    return times, " ".join(sorted(heavy))
 
 
 def live_bytes(folder: Path) -> float:
@@ -161,22 +195,28 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="slotdeck-bench-"))
     try:
         run_dir = write_fake_run(folder / "runs" / NAME)
-        attach_s, heavy = start_times("run_attach", run_dir, folder, NAME.encode())
-        home_s, heavy_home = start_times("run_home", run_dir.parent, folder, NAME.encode())
+        times, heavy = start_times(run_dir, folder)
         rate = live_bytes(folder)
     finally:
         shutil.rmtree(folder)
-    rows = [
-        _row("cockpit: start to first paint", statistics.median(attach_s), "s", 0.5, spread=spread(attach_s)),
-        _row("home: start to first run listed", statistics.median(home_s), "s", 0.5, spread=spread(home_s)),
+    bare_s = statistics.median(times["bare"])
+    rows = [_start(label, times[kind], bare_s) for kind, label in STARTED.items()]
+    rows += [
         _row("bytes to a 120x32 terminal while live", rate / 1024, "KiB/s", 15.0, seconds=LIVE_S,
              reports_per_s=REPORTS_PER_S, repaints_per_s=4),
-        {"figure": "heavy modules loaded by the cockpit and by home", "value": f"{heavy} {heavy_home}", "unit": "",
-         "aim": "none", "met": heavy == heavy_home == "HEAVY: []"},
+        {"figure": "heavy modules loaded by cockpit, replay and home", "value": heavy, "unit": "",
+         "aim": "none", "met": heavy == "HEAVY: []"},
     ]  # fmt: skip
     for row in rows:
         print(f"{row['figure']:<50} {row['value']} {row['unit']}  aim {row['aim']}  met {row['met']}")
     write("cockpit", "The cockpit: start and bandwidth", rows)
+
+
+def _start(figure: str, times: list[float], bare_s: float) -> dict[str, object]:
+    median_s = statistics.median(times)
+    return _row(
+        figure, median_s, "s", 0.5, spread=spread(times), times_a_bare_textual_app=round(median_s / bare_s, 2)
+    )
 
 
 def _row(figure: str, value: float, unit: str, aim: float, **more: object) -> dict[str, object]:

@@ -11,7 +11,6 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
 
 from rich.text import Text
 from textual import on, work
@@ -35,12 +34,8 @@ class SlotdeckApp(App[int]):
     TITLE = "slotdeck"
     CSS_PATH = "cockpit.tcss"
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
-        (0, "-narrow"),
-        (100, "-middle"),
-        (160, "-wide"),
-    ]  # type: ignore[misc]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-short"), (30, "-tall"), (44, "-high")]  # type: ignore[misc]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-middle"), (160, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall"), (44, "-high")]  # noqa: RUF012
 
     def __init__(
         self, first: Callable[[Settings], Screen[None]], settings: Settings, start: Start | None = None

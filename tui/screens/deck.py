@@ -8,6 +8,7 @@ from inspect import isawaitable
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.screen import Screen
 
 from engine.errors import SlotdeckError
@@ -68,6 +69,7 @@ class Deck(Screen[None]):
         self._clock = clock
         self._typed = ""
         self._log_scale = False
+        self._reason = ""
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -96,7 +98,8 @@ class Deck(Screen[None]):
         yield from ()
 
     def on_mount(self) -> None:
-        """Open the source beside the screen, and start painting."""
+        """Open the source beside the screen, and start painting; the run's name is in the first frame."""
+        self.query_one("#heading", TextRows).show([self._heading(self.app.size.width - 2)])
         self.run_worker(self._fill_store(), group="source")
         self.set_interval(self._period_s, self.paint)
         self.call_after_refresh(self.paint)
@@ -206,14 +209,16 @@ class Deck(Screen[None]):
         if self.has_class("too-small") or not self.is_mounted:
             return
         width, now_s = self.size.width - 2, self.now_s()
-        who = (self._client_id, self.read_only)
-        self.query_one("#heading", TextRows).show([heading(self.store, self.run_name, width, *who)])
+        self.query_one("#heading", TextRows).show([self._heading(width)])
         self.query_one("#readout", TextRows).show(readout(self.store, width, now_s))
         for topic, paint in self._painters.items():
             if topic in topics:
                 paint()
         self._paint_commands(now_s)
         self.query_one(KeyBar).redraw()
+
+    def _heading(self, width: int) -> Content:
+        return heading(self.store, self.run_name, width, self._client_id, self.read_only)
 
     @property
     def _painters(self) -> dict[str, Callable[[], None]]:
@@ -232,7 +237,10 @@ class Deck(Screen[None]):
         slots = self.query_one(Waterfall)
         slots.styles.width = waterfall_width(len(self.slot_names), self.size.width)
         slots.show(waterfall_view(self.store, self.slot, slots.size.height))
-        self.query_one("#lower").border_title = slot_reason(self.store, self.slot).replace("[", r"\[")
+        reason = slot_reason(self.store, self.slot)
+        if reason != self._reason:  # a new title repaints the whole box
+            self._reason = reason
+            self.query_one("#lower").border_title = reason.replace("[", r"\[")
 
     def _paint_feed(self) -> None:
         feed = self.query_one(EventFeed)
