@@ -18,7 +18,8 @@ def machine() -> dict[str, Any]:
     import psutil
 
     model = next(
-        (line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.machine()
+        (line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")),
+        platform.machine(),
     )
     return {
         "cpu": model,
