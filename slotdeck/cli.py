@@ -73,7 +73,11 @@ def train(
     detach: Detach = False,
     plain: Plain = False,
 ) -> None:
-    """Train a profile: the engine in the background, the cockpit in front."""
+    """Train a profile and watch it.
+
+    The engine works in the background and outlives this terminal; the cockpit opens in front, plain lines where
+    there is no terminal.
+    """
     from slotdeck import journey
 
     if resume_run:
@@ -92,7 +96,10 @@ def train(
 
 @app.command()
 def demo(sets: Sets = None, runs_dir: Runs = RUNS, detach: Detach = False, plain: Plain = False) -> None:
-    """Train on the source of Python's standard library: the whole journey in minutes, on any machine."""
+    """Train on the source of Python's standard library.
+
+    The whole journey in minutes, on any machine: its data is made in data/demo.
+    """
     from slotdeck import journey
 
     raise typer.Exit(journey.train("demo", sets or [], runs_dir, detach=detach, plain=plain))
@@ -102,7 +109,10 @@ def demo(sets: Sets = None, runs_dir: Runs = RUNS, detach: Detach = False, plain
 def resume(
     run: Run, sets: Sets = None, runs_dir: Runs = RUNS, detach: Detach = False, plain: Plain = False
 ) -> None:
-    """Go on with a run that was stopped or killed, from its newest good checkpoint."""
+    """Go on with a run that was stopped or killed.
+
+    From its newest good checkpoint; --set changes its profile from there on.
+    """
     from slotdeck import journey
 
     raise typer.Exit(journey.resume(run, sets or [], runs_dir, detach=detach, plain=plain))
@@ -115,7 +125,10 @@ def attach(
     read_only: Annotated[bool, typer.Option("--read-only", help="Watch only.")] = False,
     plain: Plain = False,
 ) -> None:
-    """Open the cockpit on a run; without a terminal, follow it in plain lines."""
+    """Open the cockpit on a run.
+
+    Without a terminal it is followed in plain lines.
+    """
     from slotdeck import journey
 
     raise typer.Exit(journey.attach(run, runs_dir, read_only=read_only, plain=plain))
@@ -158,7 +171,9 @@ def send(
     ] = 60.0,
     runs_dir: Runs = RUNS,
 ) -> None:
-    """Send a command to a live run and print its life; exit 0 only when it was applied.
+    """Send a command to a live run and print its life.
+
+    The exit code is 0 only when it was applied, 1 when it was refused.
 
     pause · resume · step [N] · stop [save=no] · checkpoint · lr VALUE|xFACTOR|schedule ·
     precision fp32|bf16|fp16 · policy NAME · pin SLOT [until=+N] · ban SLOT · release SLOT ·
@@ -192,7 +207,7 @@ def prepare(
     ] = "skip",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what DIR holds.")] = False,
 ) -> None:
-    """Turn text into token shards that a profile can train on."""
+    """Turn text into token shards to train on."""
     from slotdeck.prepare import prepare_data
 
     prepare_data(
@@ -213,7 +228,7 @@ def dump(run: Run, runs_dir: Runs = RUNS) -> None:
 
 @app.command()
 def doctor(runs_dir: Runs = RUNS) -> None:
-    """Say what this machine can do, what is wrong with it, and the remedy for each."""
+    """Say what this machine can do, and what to mend."""
     from slotdeck.doctor.examine import examine
 
     raise typer.Exit(examine(runs_dir, _say))
