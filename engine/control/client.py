@@ -29,6 +29,8 @@ class Client:
         """Empty until its hello."""
         self.who = ""
         self.observes = False
+        self.asks_once = False
+        """Its commands are taken while nobody holds the controls, and leave them free."""
         self.gone = ""
         """Why it is to be closed, or empty."""
         self._lane = Lane()

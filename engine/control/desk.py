@@ -117,7 +117,7 @@ class Desk:
         if refusal is not None:
             self._log_refusal(key, self._refused(key, verb_of(command), as_text(command), *refusal))
             return
-        if self._leases.holder != client.client_id:
+        if self._leases.holder != client.client_id and not client.asks_once:
             self.tell(self._leases.take(client.client_id, client.who, "they were free"))
         accepted = e.CommandAccepted(
             command_id=request.command_id, client_id=client.client_id, who=client.who,

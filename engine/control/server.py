@@ -267,8 +267,10 @@ class ControlServer:
         if not 0 < len(hello.client_id) <= MAX_ID or not hello.client_id.isprintable():
             self._refuse(client, "bad-hello", f"client_id must have 1 to {MAX_ID} printable characters")
             return
-        if hello.role not in ("control", "observe"):
-            self._refuse(client, "bad-hello", f"no role {one_line(hello.role)!r}", "say control or observe")
+        if hello.role not in ("control", "once", "observe"):
+            self._refuse(
+                client, "bad-hello", f"no role {one_line(hello.role)!r}", "say control, once or observe"
+            )
             return
         for older in list(self._clients.values()):
             if older.client_id == hello.client_id:
@@ -278,7 +280,7 @@ class ControlServer:
                 self._drop(older)
         client.client_id = hello.client_id
         client.who = one_line(hello.who, MAX_WHO)
-        client.observes = hello.role == "observe"
+        client.observes, client.asks_once = hello.role == "observe", hello.role == "once"
         self._leases.came(client.client_id)
         from_seq, backlog = self._ring.after(hello.have_seq)
         client.say(

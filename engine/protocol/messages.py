@@ -36,7 +36,7 @@ class Hello(Message):
     who: str
     """`user@host`, for people."""
     role: str
-    """`control` or `observe`."""
+    """`control`, `once` (commands while nobody holds the controls, which stay free) or `observe`."""
     have_seq: int
     """Last sequence number the client holds; 0 for none; -1 for "only what comes from now on"."""
 

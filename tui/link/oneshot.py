@@ -1,7 +1,7 @@
 """One command from a shell: connect, ask, and tell its life until it is applied or refused.
 
-`slotdeck send` iterates over it. It attaches like any client, takes the controls for as long as it needs them
-and gives them back.
+`slotdeck send` iterates over it. It attaches for that one command: while nobody holds the controls it needs none;
+with `take` it takes them over and gives them back.
 """
 
 from __future__ import annotations
@@ -53,7 +53,14 @@ def send(
     with _Line(peer, timeout_s) as line:
         client_id, command_id = f"send-{os.urandom(8).hex()}", os.urandom(8).hex()
         line.say(
-            m.Hello(major=m.MAJOR, minor=m.MINOR, client_id=client_id, who=who, role="control", have_seq=-1)
+            m.Hello(
+                major=m.MAJOR,
+                minor=m.MINOR,
+                client_id=client_id,
+                who=who,
+                role="control" if take else "once",
+                have_seq=-1,
+            )
         )
         welcome = line.expect(m.Welcome)
         fence = None
@@ -64,18 +71,24 @@ def send(
             fence = lease.fence
         line.say(m.Request(command_id=command_id, command=command, fence=fence))
         try:
-            while True:
-                event = cast("Life", line.expect(CommandAccepted, CommandApplied, CommandRefused))
-                if event.command_id == command_id and event.client_id in (client_id, ""):
-                    yield event
-                    if not isinstance(event, CommandAccepted):
-                        break
+            yield from _life(line, client_id, command_id)
         except _Closed:
             # The engine may have applied it as its last act: the log knows.
             yield _answer_in_log(run_dir, command_id, welcome.head_seq)
-            return
-        with suppress(OSError):
-            line.say(m.Lease(action="release"))
+        finally:
+            if take:
+                with suppress(OSError):
+                    line.say(m.Lease(action="release"))
+
+
+def _life(line: _Line, client_id: str, command_id: str) -> Iterator[Life]:
+    """What is said of the command, up to its answer."""
+    while True:
+        event = cast("Life", line.expect(CommandAccepted, CommandApplied, CommandRefused))
+        if event.command_id == command_id and event.client_id in (client_id, ""):
+            yield event
+            if not isinstance(event, CommandAccepted):
+                return
 
 
 class _Closed(SlotdeckError):
