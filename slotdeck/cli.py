@@ -50,6 +50,8 @@ def home(
         print(f"slotdeck {slotdeck.__version__}")
         raise typer.Exit
     if context.invoked_subcommand is not None:
+        # `slotdeck --runs DIR train ...` means what `slotdeck train ... --runs DIR` means.
+        context.default_map = {context.invoked_subcommand: {"runs_dir": str(runs_dir)}}
         return
     from slotdeck.terminal import has_terminal
 

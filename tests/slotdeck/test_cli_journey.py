@@ -37,6 +37,7 @@ def test_a_run_is_told_in_plain_lines_and_ends_with_the_commands_that_go_on(
     assert run_dir.name in listed.stdout
     assert "finished" in listed.stdout
     assert slotdeck("runs", "--runs", "my runs").stdout == listed.stdout
+    assert slotdeck("--runs", "my runs", "runs").stdout == listed.stdout
 
     rows = [json.loads(line) for line in slotdeck("dump", run_dir).stdout.splitlines()]
     (last,) = [row["fields"] for row in rows if row["kind"] == "StepReport" and row["fields"]["step"] == 60]
