@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from engine.errors import SlotdeckError
-from engine.profile.derive import num_params
+from engine.profile.derive import slot_params
 from engine.profile.load import load_profile
 from engine.profile.shelf import ProfileFile, list_profiles
 from engine.runlog.catalog import RunSummary, list_runs
@@ -70,7 +70,7 @@ def _profile_row(file: ProfileFile) -> ProfileRow:
         profile = load_profile(file.path)
     except SlotdeckError as error:
         return ProfileRow(file.name, file.about, error.message, problem=True)
-    params = num_params(profile.model, profile.model.vocab_size)
+    params = format_count(slot_params(profile.model))
     steps = format_count(profile.train.steps)
-    detail = f"{profile.model.n_layer} slots  {format_count(params)} parameters  {steps} steps"
+    detail = f"{profile.model.n_layer} slots of {params} parameters  {steps} steps"
     return ProfileRow(file.name, file.about, detail)
