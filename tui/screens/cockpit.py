@@ -39,6 +39,11 @@ class CockpitScreen(Deck):
         """Commands can be sent: the link is up, the run goes on, and this cockpit does not only watch."""
         return self.store.link.status == "live" and self.store.ended is None and not self.read_only
 
+    @property
+    def labels_now(self) -> dict[str, str]:
+        """For the key bar."""
+        return {"toggle_pause": "resume"} if self.store.state == "paused" else {}
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Keys that steer are there only while steering is possible."""
         if action in ("pin", "ban", "release") and self.slot is None:
@@ -133,5 +138,5 @@ class CockpitScreen(Deck):
         if self.read_only:
             return "attach without --read-only"
         if self.store.ended is not None:
-            return f"the run has ended; resume it with: slotdeck train --resume {self.run_name}"
+            return f"the run has ended; resume it with: slotdeck resume {self.run_name}"
         return "wait for the link to come back"

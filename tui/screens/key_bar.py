@@ -9,7 +9,7 @@ from tui.keys import Key, Place, keys_for
 
 
 class KeyBar(Widget):
-    """Drawn from the key table; `redraw` when what applies has changed."""
+    """Drawn from the key table; a screen's `labels_now` says what an action would do just now."""
 
     def __init__(self, place: Place) -> None:
         super().__init__(id="key-bar")
@@ -31,7 +31,12 @@ class KeyBar(Widget):
         return Content("   ").join(pairs)
 
     def _hints(self) -> tuple[tuple[str, str], ...]:
-        applies = [(key.shown.split(" or ")[0], key.label) for key in self._keys if self._applies(key)]
+        now: dict[str, str] = getattr(self.screen, "labels_now", {})
+        applies = [
+            (key.shown.split(" or ")[0], now.get(key.action, key.label))
+            for key in self._keys
+            if self._applies(key)
+        ]
         keep, room = [], self.size.width - 2
         last = applies[-2:]  # leave and help
         room -= sum(len(key) + len(label) + 4 for key, label in last)

@@ -41,6 +41,11 @@ class ReplayScreen(Deck):
         if self.store.head_seq:
             self.query_one(Scrubber).show(scrubber_view(self.store, self.player))
 
+    @property
+    def labels_now(self) -> dict[str, str]:
+        """For the key bar."""
+        return {"toggle_play": "hold"} if self.player.playing else {}
+
     def now_s(self) -> float:
         """The moment shown: ages and countdowns are those of the time."""
         return self.store.wall_s

@@ -59,7 +59,7 @@ def waterfall_width(num_slots: int, width: int) -> int:
     wanted = max(
         (7 + cell * num_slots for cell in (1, 2, 3) if 7 + cell * num_slots <= width * 2 // 5), default=0
     )
-    return max(24, wanted or width * 2 // 5)
+    return max(24 if width < 100 else 32, wanted or width * 2 // 5)
 
 
 def memory_view(store: RunStore) -> MemoryView:
