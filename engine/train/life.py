@@ -78,7 +78,7 @@ def _live(run_dir: Path, parts: Parts, loaded: Loaded | None, journal: Journal) 
     log = LogWriter(
         run_dir, run_dir.name, on_frames=lambda frames: server.publish(frames) if server else None
     )
-    run = _assemble(run_dir, parts, log)
+    run = assemble(run_dir, parts, log)
     server = ControlServer(
         run_dir,
         run_dir.name,
@@ -97,7 +97,7 @@ def _live(run_dir: Path, parts: Parts, loaded: Loaded | None, journal: Journal) 
             run.enter("starting", "")
             _go_on(run, loaded, journal)
             _settle_threads(run, loaded)
-            _tell_start(run, parts, loaded)
+            tell_start(run, parts, loaded)
             train(run)
         return 0
     except StopNow:
@@ -117,7 +117,8 @@ def _live(run_dir: Path, parts: Parts, loaded: Loaded | None, journal: Journal) 
         log.close()
 
 
-def _assemble(run_dir: Path, parts: Parts, log: LogWriter) -> Run:
+def assemble(run_dir: Path, parts: Parts, log: LogWriter) -> Run:
+    """A run of these parts that tells `log`, not yet begun."""
     run = Run(
         run_dir=run_dir,
         profile=parts.profile,
@@ -229,7 +230,8 @@ def _rehearsal(run: Run) -> Callable[[], None]:
     return work
 
 
-def _tell_start(run: Run, parts: Parts, loaded: Loaded | None) -> None:
+def tell_start(run: Run, parts: Parts, loaded: Loaded | None) -> None:
+    """Log what is about to be trained, and where."""
     model, slots = describe_model(run.model)
     train_ = run.profile.train
     run.log.commit(
