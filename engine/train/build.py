@@ -11,7 +11,7 @@ import platform
 import random
 import socket
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -139,9 +139,16 @@ def describe_machine(device: torch.device) -> Machine:
         num_threads=torch.get_num_threads(),
         torch=str(torch.__version__),
         python=platform.python_version(),
-        slotdeck=version("slotdeck"),
+        slotdeck=_version(),
         platform=f"{platform.system()} {platform.release()}",
     )
+
+
+def _version() -> str:
+    try:
+        return version("slotdeck")
+    except PackageNotFoundError:
+        return "from source"
 
 
 def _processor() -> str:
