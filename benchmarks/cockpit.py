@@ -25,11 +25,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
-from fake_run import FakeRun, write_fake_run  # noqa: E402
+from fake_run import FakeRun, write_fake_run
 
-from benchmarks.results import spread, write  # noqa: E402
-from engine.protocol.events import StepReport  # noqa: E402
-from engine.runlog.writer import LogWriter  # noqa: E402
+from benchmarks.results import spread, write
+from engine.protocol.events import StepReport
+from engine.runlog.writer import LogWriter
 
 COLUMNS, ROWS = 120, 32
 STARTS = 7
