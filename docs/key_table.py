@@ -1,0 +1,28 @@
+"""Writes docs/keys.md and the key table of the README from `tui/keys.py`.
+
+python -m docs.key_table
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tui.keys import as_markdown
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "keys.md"
+BEGIN, END = "<!-- keys: python -m docs.key_table -->\n", "<!-- /keys -->"
+
+
+def readme_with_keys(readme: str) -> str:
+    """The README with the cockpit's keys between its two marks."""
+    before, rest = readme.split(BEGIN)
+    _, after = rest.split(END)
+    table = as_markdown().split("## Cockpit\n\n")[1].split("\n\n## ")[0]
+    return f"{before}{BEGIN}{table}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(as_markdown(), encoding="utf-8")
+    README.write_text(readme_with_keys(README.read_text(encoding="utf-8")), encoding="utf-8")
