@@ -157,7 +157,7 @@ def measure(rounds: int, seconds: float, sets: list[str]) -> dict[str, list[floa
             told.serve(run)
             run.log = told.log
             run.enter("running", "")
-            tell_start(run, parts, None)
+            tell_start(run, parts)
         watched.attach()
         time.sleep(3)
         memory = run.memory

@@ -7,6 +7,7 @@ and, when it resumes from an earlier checkpoint, to apply again what came after.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,16 +91,20 @@ class Journal:
         """What is known of a command, `None` when it is new."""
         return self.outcomes.get((client_id, command_id))
 
-    def applied_after(self, step: int, rev: int | None = None) -> list[Applied]:
+    def applied_after(
+        self, step: int, rev: int | None = None, pending: Collection[Key] = ()
+    ) -> list[Applied]:
         """What to apply again after going back to the state at `step`, in order, each command once.
 
         `rev` is the revision of that state, as its checkpoint recorded it; it tells apart the commands
-        applied at `step` itself. Without it only those of later steps are given.
+        applied at `step` itself. Without it only those of later steps are given. `pending` are commands of
+        an earlier life that the state itself was still to apply again: its revision says nothing of them.
         """
         last: dict[Key, Applied] = {}
         for done in self.applied:
-            if (done.event.rev > rev) if rev is not None else (done.event.step > step):
-                last[done.client_id, done.event.command_id] = done
+            key = (done.client_id, done.event.command_id)
+            if key in pending or ((done.event.rev > rev) if rev is not None else (done.event.step > step)):
+                last[key] = done
         return sorted(last.values(), key=lambda done: (done.event.step, done.seq))
 
     def record(self, seq: int, event: object, framed: bytes) -> None:

@@ -64,7 +64,7 @@ class Train(Section):
     seed: Count = 1
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     """auto: cuda if there, else mps, else cpu. A named one that is absent is an error."""
-    threads: Count = 0
+    threads: Annotated[int, Meta(ge=0, le=1024)] = 0
     """torch threads on a CPU; 0: measured in warm-up (a second on busy cores can be eight times slower)."""
     head_chunk: Positive = 1024
     """Rows of the loss head at a time; the full logits are never held."""

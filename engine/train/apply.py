@@ -77,8 +77,7 @@ def plan_change(run: Run, command: c.Command, command_id: str) -> Change:
             cost = f"one pass over {format_count(tokens)} validation tokens"
             return Change("", "evaluating", lambda: run.evaluate(command_id), cost)
         case c.Sample(prompt=prompt):
-            text = prompt or run.profile.sample.prompt
-            return Change("", "sampling", lambda: run.sample(text, command_id))
+            return _sample(run, prompt or run.profile.sample.prompt, command_id)
         case c.Note(text=text):
             return Change("", text, lambda: None)
         case _:
@@ -92,14 +91,28 @@ def _pause(run: Run) -> Change:
 
 
 def _resume(run: Run) -> Change:
-    if run.state != "paused":
+    if run.state != "paused" and run.steps_left is None:
         raise Refused("wrong-state", f"the run is {run.state}, not paused")
-    return Change(run.state, "running", lambda: run.go("resumed by the operator"))
+    before = run.state if run.steps_left is None else f"running, {run.steps_left} steps to a pause"
+    return Change(before, "running", lambda: run.go("resumed by the operator"))
 
 
 def _step(run: Run, n: int) -> Change:
-    after = f"paused after step {min(run.step + n, run.total_steps)}"
+    end = run.step + n
+    after = (
+        f"paused after step {end}" if end < run.total_steps else f"runs to its end, step {run.total_steps}"
+    )
     return Change(run.state, after, lambda: run.go(f"stepping {n}", steps=n))
+
+
+def _sample(run: Run, prompt: str, command_id: str) -> Change:
+    if run.tokenizer is None:
+        raise Refused(
+            "no-tokenizer",
+            f"no tokenizer.json in {run.profile.data.dir}, so no text can be drawn",
+            "put the tokenizer of the shards there, then resume the run",
+        )
+    return Change("", "sampling", lambda: run.sample(prompt, command_id))
 
 
 def _checkpoint(run: Run, command_id: str) -> Change:

@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
+import psutil
 import torch
 
 from engine.data.loader import Loader, ValidationSet
@@ -27,12 +28,14 @@ from engine.precision.device import choose_device
 from engine.precision.policy import resolve
 from engine.precision.scaling import LossScaling
 from engine.profile.checks import check
-from engine.profile.derive import train_seq_len
+from engine.profile.derive import padded_vocab, train_seq_len, training_bytes
 from engine.profile.load import load_profile
 from engine.profile.schema import Profile
 from engine.protocol.events import Machine, ModelInfo, SlotInfo
 from engine.slots.planner import Planner
+from engine.tokenizer import bpe
 from engine.tokenizer.bpe import Tokenizer
+from engine.units import format_bytes
 
 PROFILE_NAME = "profile.toml"
 
@@ -52,7 +55,22 @@ class Parts:
     validation: ValidationSet
     planner: Planner
     tokenizer: Tokenizer | None
-    vocab_hash: str
+    shards: Shards
+    """The training split: what the model's ids mean."""
+
+
+def profile_path(run_dir: Path) -> Path:
+    """The profile of a run.
+
+    Raises:
+        SlotdeckError: there is none, so this is no run folder.
+    """
+    path = run_dir / PROFILE_NAME
+    if not path.is_file():
+        raise SlotdeckError(
+            f"{run_dir} is not a run folder: it has no {PROFILE_NAME}", "give one from `slotdeck runs`"
+        )
+    return path
 
 
 def build_parts(run_dir: Path) -> Parts:
@@ -61,12 +79,7 @@ def build_parts(run_dir: Path) -> Parts:
     Raises:
         SlotdeckError: the profile, the data or the machine does not allow it.
     """
-    path = run_dir / PROFILE_NAME
-    if not path.is_file():
-        raise SlotdeckError(
-            f"{run_dir} is not a run folder: it has no {PROFILE_NAME}", "give one from `slotdeck runs`"
-        )
-    profile = load_profile(path)
+    profile = load_profile(profile_path(run_dir))
     check(profile)
     device = choose_device(profile.train.device)
     precision, reason = resolve(profile.precision.compute, device)
@@ -76,16 +89,22 @@ def build_parts(run_dir: Path) -> Parts:
             f"{profile.data.dir}: train and val shards have different vocabularies", "prepare again"
         )
     vocab_size = max(train.vocab_size, val.vocab_size)
+    model_vocab = profile.model.vocab_size or padded_vocab(vocab_size)
+    for shards in (train, val):
+        shards.check_vocab(model_vocab)
+    _check_fits(profile, vocab_size, device)
     seq_len, batch_size = train_seq_len(profile), profile.train.batch_size
-    loader = Loader(train, seq_len, batch_size, profile.train.seed, pin=device.type == "cuda")
+    loader = Loader(
+        train, seq_len, batch_size, profile.train.seed, vocab_size=model_vocab, pin=device.type == "cuda"
+    )
     wish = profile.evaluate
-    validation = ValidationSet(val, seq_len, wish.tokens, wish.batch_size or batch_size)
+    validation = ValidationSet(
+        val, seq_len, wish.tokens, wish.batch_size or batch_size, vocab_size=model_vocab
+    )
     seed_everything(profile.train.seed, profile.train.deterministic)
     model = build_model(profile.model, vocab_size, profile.train.head_chunk)
     model.init_weights(torch.Generator().manual_seed(profile.train.seed))
     model.to(device)
-    for shards in (train, val):
-        shards.check_vocab(model.head_weight().shape[0])
     names = model.slot_names
     return Parts(
         profile=profile,
@@ -99,7 +118,7 @@ def build_parts(run_dir: Path) -> Parts:
         validation=validation,
         planner=Planner(profile.slots, len(names), names, profile.train.steps),
         tokenizer=_tokenizer(Path(profile.data.dir), train),
-        vocab_hash=train.vocab_hash,
+        shards=train,
     )
 
 
@@ -151,6 +170,25 @@ def _version() -> str:
         return "from source"
 
 
+def _check_fits(profile: Profile, vocab_size: int, device: torch.device) -> None:
+    """Refuse a model that cannot be in the device's memory at all, before the attempt takes the machine down."""
+    need, have = training_bytes(profile.model, vocab_size), _memory_bytes(device)
+    if need > have:
+        what = "weights, gradients and AdamW's states alone, before any activation"
+        raise SlotdeckError(
+            f"this model needs {format_bytes(need)} for {what}; {device.type} has {format_bytes(have)} here",
+            "lower model.n_layer or model.n_embd, or take a larger machine",
+        )
+
+
+def _memory_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    if device.type == "mps":
+        return int(torch.mps.recommended_max_memory())
+    return int(psutil.virtual_memory().total + psutil.swap_memory().total)
+
+
 def _processor() -> str:
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
@@ -164,7 +202,7 @@ def _tokenizer(data_dir: Path, shards: Shards) -> Tokenizer | None:
     path = data_dir / "tokenizer.json"
     if not path.is_file():
         return None
-    tokenizer = Tokenizer.from_json(path.read_text(encoding="utf-8"))
+    tokenizer = bpe.load(path)
     if shards.vocab_hash and tokenizer.vocab_hash != shards.vocab_hash:
         raise SlotdeckError(
             f"{path} is not the tokenizer that the shards beside it were made with",

@@ -10,17 +10,19 @@ import time
 from engine.control.mailbox import Accepted
 from engine.errors import SlotdeckError
 from engine.protocol.commands import verb_of
-from engine.protocol.events import CommandApplied, CommandRefused
+from engine.protocol.events import CommandApplied, CommandRefused, RunEnded
 from engine.protocol.verbs import as_text
 from engine.train.apply import Refused, plan_change
 from engine.train.run import Run
 
+TOO_LATE = ("wrong-state", "the run is stopping", "resume it with slotdeck resume, then ask again")
+"""Code, reason and remedy for what was accepted and then overtaken by the end."""
 IDLE_S = 0.25
 """How often a paused run looks for signals when nobody writes."""
 
 
-def train(run: Run) -> None:
-    """Run until the last step, a stop, or an exception; the caller logs how it ended."""
+def train(run: Run) -> RunEnded:
+    """Run until the last step or a stop. Returns how it ended, for the caller to log as the last word."""
     run.begin()
     while True:
         obey(run)
@@ -30,7 +32,10 @@ def train(run: Run) -> None:
         run.take_step()
         run.tell()
         run.do_what_is_due()
-    run.finish()
+    ended = run.finish()
+    for accepted in run.mailbox.drain():
+        refuse(run, accepted, *TOO_LATE)
+    return ended
 
 
 def obey(run: Run) -> None:
@@ -38,12 +43,11 @@ def obey(run: Run) -> None:
     _repeat(run)
     while True:
         for accepted in run.mailbox.drain():
-            answer(run, accepted)
             if run.stopping:
-                return
-        if run.signal_received():
-            return
-        if run.state != "paused":
+                refuse(run, accepted, *TOO_LATE)
+            else:
+                answer(run, accepted)
+        if run.stopping or run.signal_received() or run.state != "paused":
             return
         idle_from = time.perf_counter()
         run.mailbox.wait(IDLE_S)
@@ -53,31 +57,19 @@ def obey(run: Run) -> None:
 def answer(run: Run, accepted: Accepted, repeated: bool = False) -> None:
     """Refuse one command, or log it as applied and then let it take effect."""
     command = accepted.command
-    verb, text = verb_of(command), as_text(command)
     try:
         change = plan_change(run, command, accepted.command_id)
     except SlotdeckError as error:
         code = error.code if isinstance(error, Refused) else "bad-value"
-        run.log.commit(
-            CommandRefused(
-                command_id=accepted.command_id,
-                client_id=accepted.client_id,
-                verb=verb,
-                text=text,
-                step=run.step,
-                code=code,
-                reason=error.message,
-                remedy=error.remedy,
-            )
-        )
+        refuse(run, accepted, code, error.message, error.remedy)
         return
     run.rev += 1
     run.log.commit(
         CommandApplied(
             command_id=accepted.command_id,
             client_id=accepted.client_id,
-            verb=verb,
-            text=text,
+            verb=verb_of(command),
+            text=as_text(command),
             step=run.step,
             branch=run.branch,
             rev=run.rev,
@@ -88,6 +80,22 @@ def answer(run: Run, accepted: Accepted, repeated: bool = False) -> None:
         durable=True,
     )
     change.effect()
+
+
+def refuse(run: Run, accepted: Accepted, code: str, reason: str, remedy: str) -> None:
+    """Say that a command changed nothing, and why."""
+    run.log.commit(
+        CommandRefused(
+            command_id=accepted.command_id,
+            client_id=accepted.client_id,
+            verb=verb_of(accepted.command),
+            text=as_text(accepted.command),
+            step=run.step,
+            code=code,
+            reason=reason,
+            remedy=remedy,
+        )
+    )
 
 
 def _repeat(run: Run) -> None:

@@ -27,6 +27,7 @@ from engine.protocol.events import (
     Alarm,
     CheckpointSaved,
     Evaluated,
+    LogLine,
     Progress,
     RunEnded,
     Sampled,
@@ -38,6 +39,7 @@ from engine.slots.plan import Plan
 from engine.slots.planner import Planner
 from engine.text import sanitise
 from engine.tokenizer.bpe import Tokenizer
+from engine.train.guards import LossGuard
 from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
 from engine.train.schedule import LrControl, scheduled_lr
@@ -84,7 +86,8 @@ class Run:
     last_evaluated: int = -1
     """Step of the last evaluation; -1: none yet."""
     last_saved: int = -1
-    last_error: str = ""
+    """Step of the newest save, whether it is sealed or being written; -1: none, or it failed."""
+    save_error: Failed | None = None
     """Why the newest save failed, if it did."""
     to_repeat: list[tuple[int, Accepted]] = field(default_factory=list)
     """Commands applied after the checkpoint this run resumed from, with their steps, oldest first."""
@@ -96,6 +99,7 @@ class Run:
     signals: list[int] = field(default_factory=list)
     """Signals received and not yet obeyed; handlers only append."""
     plan: Plan | None = None
+    loss_guard: LossGuard = field(default_factory=LossGuard)
 
     @property
     def total_steps(self) -> int:
@@ -168,7 +172,7 @@ class Run:
             self.report()
         if self.steps_left is not None:
             self.steps_left -= 1
-            if self.steps_left == 0:
+            if self.steps_left == 0 and self.step < self.total_steps:
                 self.pause("stepped")
 
     def report(self) -> None:
@@ -200,13 +204,8 @@ class Run:
                 skipped_steps=r.skipped_steps,
             )
         )
-        if r.skipped_steps:
-            self.alarm(
-                "warning",
-                "loss-not-finite",
-                f"{r.skipped_steps} of the last {r.steps} steps had a loss or gradient that is not finite; not applied",
-                "lower the learning rate, or go to a wider precision" if self.precision != "fp16" else "",
-            )
+        if told := self.loss_guard.look(self.step, r.steps, r.skipped_steps, self.precision):
+            self.log.emit(told)
         if split := self.memory.take():
             self.log.emit(split)
 
@@ -221,23 +220,31 @@ class Run:
         profile, last = self.profile, self.step >= self.total_steps
         if last or _due(self.step, profile.evaluate.every):
             self.evaluate()
-        if _due(self.step, profile.sample.every):
+        if self.tokenizer is not None and _due(self.step, profile.sample.every):
             self.sample(profile.sample.prompt)
         if not last and _due(self.step, profile.checkpoint.every):
             self.save(DUE)
 
     def evaluate(self, command_id: str = "") -> None:
-        """The validation loss, all slots on; nothing of the training is touched."""
+        """The validation loss, all slots on; nothing of the training is touched. A signal cuts it short."""
         self.report()
         started = time.perf_counter()
 
         def told(done: int, total: int) -> None:
             self.log.emit(Progress(task="evaluate", done=done, total=total))
+            if self.signals and done < total:
+                raise _CutShort(f"evaluation cut short by a signal, {done} of {total} batches done")
 
-        dtype = dtype_of(self.precision)
-        loss, tokens = evaluate.validate(self.model, self.validation, dtype, self.device, told)
-        seconds = time.perf_counter() - started
-        self.meter.outside(seconds)
+        try:
+            loss, tokens = evaluate.validate(
+                self.model, self.validation, dtype_of(self.precision), self.device, told
+            )
+        except _CutShort as cut:
+            self.log.emit(LogLine(level="warning", text=str(cut)))
+            return
+        finally:
+            seconds = time.perf_counter() - started
+            self.meter.outside(seconds)
         self.last_evaluated, self.last_val_loss = self.step, loss
         if self.best_val_loss is None or loss < self.best_val_loss:
             self.best_val_loss = loss
@@ -255,11 +262,7 @@ class Run:
 
     def sample(self, prompt: str, command_id: str = "") -> None:
         """Draw text; the training's randomness is untouched."""
-        if self.tokenizer is None:
-            self.alarm(
-                "warning", "no-tokenizer", "no tokenizer.json beside the shards, so no text can be drawn"
-            )
-            return
+        assert self.tokenizer is not None, "who asks has looked whether there is a tokenizer"
         self.report()
         started = time.perf_counter()
         wish = self.profile.sample
@@ -291,6 +294,7 @@ class Run:
         """Copy the state at this boundary; the writer thread seals it on disk while training goes on."""
         self.report()
         started = time.perf_counter()
+        self.last_saved, self.save_error = self.step, None  # first: a save may fail before `save` returns
         self.writer.save(
             self.step,
             branch=self.branch,
@@ -303,7 +307,6 @@ class Run:
             command_id=command_id,
             skip_if_busy=reason == DUE,
         )
-        self.last_saved = self.step
         self.meter.outside(time.perf_counter() - started)
 
     def saved(self, done: Saved) -> None:
@@ -322,8 +325,7 @@ class Run:
 
     def not_saved(self, failed: Failed) -> None:
         """From the writer thread: nothing was saved, nothing is lost, training goes on."""
-        self.last_saved = -1
-        self.last_error = failed.message
+        self.last_saved, self.save_error = -1, failed
         self.alarm("error", "checkpoint-failed", failed.message, failed.remedy)
 
     def set_precision(self, name: str) -> None:
@@ -345,26 +347,29 @@ class Run:
         """The first thing the loop does: judge the untrained model once, then run."""
         self.meter.start()
         self.enter("running", "resumed from a checkpoint" if self.step else "begun")
-        if self.last_evaluated < 0:
+        if self.last_evaluated < 0 and not self.signals:
             self.evaluate()
 
-    def finish(self) -> None:
-        """The last thing it does: report, save, and say how the run ended."""
+    def finish(self) -> RunEnded:
+        """The last thing it does: report, save, and find the word for how the run ended."""
         self.report()
         finished = self.step >= self.total_steps
         if self.state != "stopping":
             self.enter("stopping", "the last step is done" if finished else self.stop_reason)
-        if (finished or self.save_at_stop) and self.last_saved != self.step:
+        wanted = finished or self.save_at_stop
+        if wanted and self.last_saved != self.step:
             self.save("finished" if finished else self.stop_reason)
         self.writer.drain()
-        self.log.commit(
-            RunEnded(
-                step=self.step,
-                outcome="finished" if finished else "stopped",
-                reason=f"all {self.total_steps} steps done" if finished else self.stop_reason,
-            ),
-            durable=True,
-        )
+        reason = f"all {self.total_steps} steps done" if finished else self.stop_reason
+        outcome, remedy = "finished" if finished else "stopped", ""
+        if wanted and self.save_error is not None:
+            reason = f"{reason}, but not saved: {self.save_error.message}"
+            remedy = f"{self.save_error.remedy}; a resume goes on from the checkpoint before"
+        return RunEnded(step=self.step, outcome=outcome, reason=reason, remedy=remedy)
+
+
+class _CutShort(Exception):
+    """An evaluation that nobody waits for any more."""
 
 
 def _due(step: int, every: int) -> bool:

@@ -20,7 +20,7 @@ def capture(run: Run) -> dict[str, Any]:
         "branch": run.branch,
         "tokens": run.tokens,
         "rev": run.rev,
-        "paused": run.state == "paused",
+        "to_repeat": [(again.client_id, again.command_id) for _, again in run.to_repeat],
         "precision": run.precision,
         "lr": run.lr_control.text,
         "threads": torch.get_num_threads(),
@@ -39,7 +39,10 @@ def capture(run: Run) -> dict[str, Any]:
 
 
 def restore(run: Run, state: dict[str, Any]) -> None:
-    """Put it all back; the random generators last, so that nothing draws from them afterwards."""
+    """Put the rest back, once `engine.train.resume` has loaded tensors, loader and planner.
+
+    The random generators last, so that nothing draws from them afterwards.
+    """
     run.step = state["step"]
     run.branch = state["branch"]
     run.tokens = state["tokens"]
@@ -53,7 +56,5 @@ def restore(run: Run, state: dict[str, Any]) -> None:
     run.last_val_loss = state["last_val_loss"]
     run.last_evaluated = state["last_evaluated"]
     run.last_saved = run.step
-    run.loader.load_state(state["loader"])
-    run.planner.load_state(state["planner"])
     run.scaling.load_state_dict(state["scaling"])
     rng.restore(state["rng"], run.device)

@@ -6,20 +6,29 @@ every parallel region waits for the thread that was scheduled away.
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
+
+from engine.precision.policy import dtype_of
+from engine.profile.derive import train_seq_len
+from engine.protocol.events import LogLine, Progress
+
+if TYPE_CHECKING:
+    from engine.train.run import Run
 
 ROUNDS = 3
 CLEARLY_FASTER = 0.9
 """More threads are taken only if they need less than this share of the time."""
-
-
 HOPELESS = 2.0
 """A number this many times slower than the best is not tried again."""
+PATIENCE_S = 30.0
+"""No further round begins after this: on a large model one round tells enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,43 @@ class ThreadTrial:
         return f"{self.chosen} torch thread{'s' * (self.chosen > 1)} ({times})"
 
 
+def settle_threads(run: Run, resumed_with: int | None) -> None:
+    """Decide the number of torch threads: the profile's, the checkpoint's, or measured. On a CPU only.
+
+    Args:
+        run: not yet begun.
+        resumed_with: the checkpoint's number: sums depend on it to the last bit. None: there is no checkpoint.
+    """
+    if run.device.type != "cpu":
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    given = run.profile.train.threads or resumed_with or (1 if cores == 1 else None)
+    if given is not None:
+        torch.set_num_threads(given)
+        return
+    trial = try_threads(
+        _rehearsal(run),
+        candidates(cores),
+        lambda done, total: run.log.emit(Progress(task="warm-up", done=done, total=total)),
+        lambda: bool(run.signals),
+    )
+    run.log.emit(LogLine(level="info", text=f"threads measured in warm-up: {trial.describe()}"))
+
+
+def _rehearsal(run: Run) -> Callable[[], None]:
+    """A forward and backward pass on the run's own shapes that leaves no trace: own ids, gradients freed."""
+    shape = (run.profile.train.batch_size, train_seq_len(run.profile))
+    ids_BT = torch.randint(run.model.vocab_size, shape, generator=torch.Generator().manual_seed(0))
+
+    def work() -> None:
+        before = torch.get_rng_state()
+        run.model.forward_loss(ids_BT, ids_BT, None, dtype_of(run.precision)).backward()
+        run.optimizer.zero_grad()
+        torch.set_rng_state(before)
+
+    return work
+
+
 def candidates(cores: int) -> list[int]:
     """1, 2, 4, ... up to the cores, and the cores themselves."""
     powers = [1 << i for i in range(cores.bit_length()) if 1 << i < cores]
@@ -43,7 +89,10 @@ def candidates(cores: int) -> list[int]:
 
 
 def try_threads(
-    work: Callable[[], None], numbers: list[int], told: Callable[[int, int], None]
+    work: Callable[[], None],
+    numbers: list[int],
+    told: Callable[[int, int], None],
+    hurry: Callable[[], bool] = lambda: False,
 ) -> ThreadTrial:
     """Time `work` under each number, in turns so that a passing load hits them all, and set the winner.
 
@@ -51,7 +100,9 @@ def try_threads(
         work: one forward and backward pass; run once more than timed, to warm up.
         numbers: of threads, ascending.
         told: called with (done, total) as it goes.
+        hurry: looked at between rounds; true ends the trial with what is known.
     """
+    begun = time.perf_counter()
     torch.set_num_threads(numbers[0])
     work()
     seconds: dict[int, list[float]] = {n: [] for n in numbers}
@@ -65,6 +116,8 @@ def try_threads(
             told(round_ * len(racing) + i + 1, ROUNDS * len(racing))
         best = min(min(times) for times in seconds.values())
         racing = [n for n in racing if min(seconds[n]) < HOPELESS * best]
+        if hurry() or time.perf_counter() - begun > PATIENCE_S:
+            break
     medians = {n: 1000 * statistics.median(times) for n, times in seconds.items()}
     chosen = numbers[0]
     for n in numbers[1:]:

@@ -1,0 +1,66 @@
+"""Guards: what turns a stream of bad steps into a few words for the operator.
+
+Called by `Run.report`. A run whose loss is NaN goes on, its steps left out, and an alarm a report would bury
+the feed: 20 a second. So: one when it begins, one at each tenfold, and a line when it is over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.protocol.events import Alarm, LogLine
+
+FP16_USUAL = 8
+"""fp16 finds its loss scale by overflowing: a few steps left out in a row are how it works, not trouble."""
+
+
+@dataclass(slots=True)
+class LossGuard:
+    """Counts the steps left out in a row of reports."""
+
+    _skipped: int = 0
+    """Since the trouble began; 0 while all is well."""
+    _since_step: int = 0
+    _tell_at: int = 0
+    """How many make the next alarm."""
+    _told: bool = False
+
+    def look(self, step: int, steps: int, skipped: int, precision: str) -> Alarm | LogLine | None:
+        """What to tell after a report; None: nothing new.
+
+        Args:
+            step: the report's.
+            steps: how many it covers.
+            skipped: how many of these had a loss or a gradient that is not finite.
+            precision: the run's compute type.
+        """
+        if not skipped:
+            return self._over(step)
+        if not self._skipped:
+            self._since_step = step - steps
+            self._tell_at = FP16_USUAL + 1 if precision == "fp16" else 1
+        self._skipped += skipped
+        if self._skipped < self._tell_at:
+            return None
+        while self._tell_at <= self._skipped:
+            self._tell_at *= 10
+        self._told = True
+        wider = "" if precision == "fp32" else ", or go to a wider precision"
+        return Alarm(
+            step=step,
+            level="warning",
+            code="loss-not-finite",
+            message=f"{self._skipped:,} of the {step - self._since_step:,} steps since step {self._since_step} had"
+            " a loss or gradient that is not finite; they were not applied",
+            remedy=f"lower the learning rate{wider}; if it stays so, resume from an earlier checkpoint",
+        )
+
+    def _over(self, step: int) -> LogLine | None:
+        skipped, told = self._skipped, self._told
+        self._skipped, self._told = 0, False
+        if not told:
+            return None
+        return LogLine(
+            level="info",
+            text=f"loss and gradients are finite again at step {step}; {skipped:,} steps left out",
+        )

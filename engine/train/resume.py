@@ -1,0 +1,105 @@
+"""Taking a run up where it was left: its newest good checkpoint, and what was asked after it.
+
+Two moments. `load_past` runs before the log is opened and refuses what cannot go on, so a refusal leaves no
+trace; it puts the saved tensors into the parts. `go_on` runs once the log is open, and tells what was found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.checkpoint.load import load_newest
+from engine.checkpoint.writer import FOLDER
+from engine.control.journal import Journal
+from engine.control.mailbox import Accepted
+from engine.errors import SlotdeckError
+from engine.protocol.commands import verb_of
+from engine.runlog.index import History
+from engine.train import snapshot
+from engine.train.apply import REPEATED_ON_RESUME
+from engine.train.build import Parts
+from engine.train.loop import refuse
+from engine.train.run import Run
+
+ANSWERED_AFTER_RESTART = REPEATED_ON_RESUME | {"checkpoint", "evaluate", "sample", "note"}
+"""Accepted commands that still mean something when the engine that accepted them is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a run was before this engine."""
+
+    journal: Journal = field(default_factory=Journal)
+    checkpoint: str = ""
+    """The one that the parts were loaded from; empty: none, or a fresh run."""
+    state: dict[str, Any] | None = None
+    """Of the checkpoint, tensors left out."""
+    quarantined: list[tuple[str, str]] = field(default_factory=list)
+    """Damaged checkpoints, each with what is wrong with it."""
+
+
+def load_past(run_dir: Path, parts: Parts) -> Past:
+    """Read the journal, and load the newest good checkpoint into `parts`.
+
+    Raises:
+        SlotdeckError: no checkpoint is sound, it is of another model, vocabulary or data, or the run is over.
+    """
+    journal = Journal.read(run_dir)
+    loaded = load_newest(run_dir / FOLDER, parts.model.state_dict(), parts.optimizer.state_shapes())
+    if loaded is None:
+        return Past(journal)
+    state, total_steps = loaded.state, parts.profile.train.steps
+    if state["step"] >= total_steps:
+        raise SlotdeckError(
+            f"{run_dir.name} is finished: {state['step']} of {total_steps} steps done",
+            f"give it more: slotdeck resume {run_dir.name} --set train.steps=N",
+        )
+    parts.shards.check_vocab(parts.model.head_weight().shape[0], state["vocab_hash"])
+    parts.loader.load_state(state["loader"])
+    parts.planner.load_state(state["planner"])
+    parts.model.load_state_dict(loaded.model)
+    parts.optimizer.load_state_tensors(loaded.optimizer)
+    return Past(journal, loaded.name, state, loaded.quarantined)
+
+
+def go_on(run: Run, past: Past) -> None:
+    """Take up the counters and generators, and queue what was asked and is still to be done."""
+    journal = past.journal
+    run.rev, run.branch = journal.rev, journal.branch
+    if past.state is not None:
+        snapshot.restore(run, past.state)
+        for name, reason in past.quarantined:
+            run.alarm("error", "checkpoint-quarantined", f"{name} is damaged and set aside: {reason}")
+        run.rev, run.branch = journal.rev, journal.branch + (_last_step(run.run_dir, journal) > run.step)
+        run.to_repeat = to_repeat(journal, past.state)
+    elif journal.last_seq:
+        run.branch += 1
+        run.alarm("warning", "no-checkpoint", "the run has no checkpoint yet, so it begins again at step 0")
+        run.to_repeat = to_repeat(journal, {"step": 0, "rev": 0})
+    for waiting in journal.unanswered:
+        if verb_of(waiting.command) in ANSWERED_AFTER_RESTART:
+            run.mailbox.put(waiting)
+        else:
+            reason = "the engine ended before it could be applied"
+            refuse(run, waiting, "engine-restarted", reason, "ask again")
+
+
+def to_repeat(journal: Journal, state: dict[str, Any]) -> list[tuple[int, Accepted]]:
+    """Shaping commands that the state does not hold yet, with the steps they took effect at, oldest first.
+
+    Those applied after it was saved, and those that it was itself still to repeat: a run may be killed twice.
+    """
+    pending = {(client_id, command_id) for client_id, command_id in state.get("to_repeat", [])}
+    return [
+        (done.event.step, Accepted(done.event.command_id, done.client_id, done.who, done.command, done.seq))
+        for done in journal.applied_after(state["step"], state["rev"], pending)
+        if done.event.verb in REPEATED_ON_RESUME
+    ]
+
+
+def _last_step(run_dir: Path, journal: Journal) -> int:
+    """The last step that the log tells of."""
+    reported = History(run_dir, raw_reports=64).tracks.step
+    return max([*reported[-1:], *(done.event.step for done in journal.applied[-1:])], default=0)
