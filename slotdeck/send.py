@@ -11,21 +11,23 @@ from engine.errors import SlotdeckError
 from engine.protocol import events as e
 from engine.protocol.commands import AnyCommand
 from engine.protocol.verbs import as_text
-from engine.text import one_line
+from engine.text import one_line, sanitise
+from engine.units import format_bytes, format_duration
 from tui.link import oneshot
 
 
 def send(
     run_dir: Path, command: AnyCommand, *, take: bool, timeout_s: float, say: Callable[[str], None]
 ) -> None:
-    """Send a command and tell its life; returns only when it was applied.
+    """Send a command and tell its life; returns only when it was applied and its result, if any, is there.
 
     Raises:
         SlotdeckError: no engine is there, or no answer came in time; it was refused (exit code 1).
     """
     who = one_line(f"{getpass.getuser()}@{socket.gethostname()}")
     say(f"requested  {one_line(as_text(command))}")
-    for event in oneshot.send(run_dir, command, take=take, who=who, timeout_s=timeout_s):
+    life = oneshot.send(run_dir, command, take=take, who=who, timeout_s=timeout_s, await_result=True)
+    for event in life:
         match event:
             case e.CommandAccepted():
                 say("accepted   in the log; it waits for the next step boundary")
@@ -39,3 +41,15 @@ def send(
                     one_line(event.remedy),
                     exit_code=1,
                 )
+            case e.Evaluated():
+                measured = f"perplexity {event.perplexity:,.4g}, {event.tokens:,} tokens"
+                say(
+                    f"evaluated  validation loss {event.loss:.4f} ({measured}, {format_duration(event.seconds)})"
+                )
+            case e.Sampled():
+                say(f"sampled    in {format_duration(event.seconds)}:")
+                for line in sanitise(event.prompt + event.text).split("\n"):
+                    say(f"    | {line}")
+            case e.CheckpointSaved():
+                size = f"{format_bytes(event.bytes)} in {format_duration(event.seconds)}"
+                say(one_line(f"saved      {event.name}: {size}"))

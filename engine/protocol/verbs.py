@@ -7,6 +7,7 @@ Positional words fill the fields in order; `name=value` sets one; `note` and `sa
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import cast
 
@@ -16,6 +17,8 @@ from engine.errors import SlotdeckError, nearest
 from engine.protocol import commands as c
 from engine.protocol.events import Scalar
 
+_STEP = re.compile(r"\+?[0-9]{1,12}")
+"""Absolute or relative; more digits than any run has would not fit the log."""
 POLICIES = ("all", "random", "anneal")
 PRECISIONS = ("fp32", "bf16", "fp16")
 _REST_OF_LINE = {"note", "sample"}
@@ -128,8 +131,10 @@ def check(command: c.Command) -> None:
             raise refuse("the note is empty")
         case _:
             pass
-    if isinstance(command, c.Pin | c.Ban) and command.until and not command.until.removeprefix("+").isdigit():
+    if isinstance(command, c.Pin | c.Ban) and command.until and not _STEP.fullmatch(command.until):
         raise refuse(f"until={command.until!r} is not a step; give 500 or +200")
+    if not _is_text(command):
+        raise refuse("what was typed is not UTF-8 text")
 
 
 def as_text(command: c.Command) -> str:
@@ -205,6 +210,16 @@ def _defaults(command: c.Command | type[c.Command]) -> list[object]:
         f.default_factory() if f.default_factory is not msgspec.NODEFAULT else f.default
         for f in msgspec.structs.fields(struct)
     ]
+
+
+def _is_text(command: c.Command) -> bool:
+    """False for a lone surrogate: how Python reads a byte of the command line that is no UTF-8."""
+    words = [value for value in msgspec.structs.astuple(command) if isinstance(value, str)]
+    try:
+        "".join(words).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _finite(text: str) -> float | None:

@@ -60,7 +60,7 @@ def parse_until(text: str, step: int) -> int | None:
     if not text:
         return None
     number = text.removeprefix("+")
-    if not (number.isascii() and number.isdigit()):
+    if not (number.isascii() and number.isdigit() and len(number) <= 12):
         raise SlotdeckError(f"until={text!r} is not a step", "give 500 or +200")
     until = int(number) + (step if text.startswith("+") else 0)
     if until <= step:

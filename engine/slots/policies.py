@@ -138,7 +138,7 @@ def _spread(total: float, weights: Sequence[float]) -> list[float]:
 
 def _check(policy: str, option: str, value: float) -> None:
     if option == "every":
-        if value < 1 or not float(value).is_integer():
+        if not 1 <= value < 2**31 or not float(value).is_integer():
             raise SlotdeckError(
                 f"policy {policy}: every={value:g}", "give a whole number of steps, 1 or more"
             )

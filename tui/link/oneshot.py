@@ -18,8 +18,18 @@ from typing import TypeVar, cast
 from engine.errors import SlotdeckError
 from engine.protocol import messages as m
 from engine.protocol.codec import decode, encode
-from engine.protocol.commands import AnyCommand
-from engine.protocol.events import CommandAccepted, CommandApplied, CommandRefused, LeaseChanged
+from engine.protocol.commands import AnyCommand, Checkpoint, Evaluate, Sample
+from engine.protocol.events import (
+    Alarm,
+    CheckpointSaved,
+    CommandAccepted,
+    CommandApplied,
+    CommandRefused,
+    Evaluated,
+    LeaseChanged,
+    Progress,
+    Sampled,
+)
 from engine.protocol.frames import Frame, FrameScanner, encode_frame
 from engine.protocol.verbs import check
 from engine.runlog.endpoint import connect
@@ -28,11 +38,23 @@ from engine.runlog.reader import LogReader
 from engine.text import one_line
 
 T = TypeVar("T")
-Life = CommandAccepted | CommandApplied | CommandRefused
+Answer = CommandApplied | CommandRefused
+Result = Evaluated | Sampled | CheckpointSaved
+Life = CommandAccepted | Answer | Result
+ANSWERS = (CommandApplied, CommandRefused)
+RESULTS = (Evaluated, Sampled, CheckpointSaved)
+WITH_RESULT = (Evaluate, Sample, Checkpoint)
+"""Verbs whose result comes as an event of its own, after they were applied."""
 
 
 def send(
-    run_dir: Path, command: AnyCommand, *, take: bool = False, who: str, timeout_s: float = 60.0
+    run_dir: Path,
+    command: AnyCommand,
+    *,
+    take: bool = False,
+    who: str,
+    timeout_s: float = 60.0,
+    await_result: bool = False,
 ) -> Iterator[Life]:
     """The life cycle of one command as it happens; the last event is CommandApplied or CommandRefused.
 
@@ -42,9 +64,11 @@ def send(
         take: take the controls from whoever holds them.
         who: `user@host`, shown to the others.
         timeout_s: how long to wait for the next event.
+        await_result: of `evaluate`, `sample` and `checkpoint` the last event is the result, once applied.
 
     Raises:
-        SlotdeckError: no engine is live, it does not answer, or it went away before it answered.
+        SlotdeckError: no engine is live, it does not answer, or it went away before it answered; the
+            result awaited will not come (exit code 1).
     """
     check(command)
     peer = connect(run_dir)
@@ -71,24 +95,49 @@ def send(
             fence = lease.fence
         line.say(m.Request(command_id=command_id, command=command, fence=fence))
         try:
-            yield from _life(line, client_id, command_id)
-        except _Closed:
-            # The engine may have applied it as its last act: the log knows.
-            yield _answer_in_log(run_dir, command_id, welcome.head_seq)
+            answer: Life | None = None
+            try:
+                for event in _life(line, client_id, command_id):
+                    answer = event
+                    yield event
+            except _Closed:
+                # The engine may have applied it as its last act: the log knows.
+                answer = _in_log(run_dir, ANSWERS, command_id, welcome.head_seq)
+                yield answer
+            if await_result and isinstance(command, WITH_RESULT) and isinstance(answer, CommandApplied):
+                try:
+                    yield _result(line, command_id)
+                except _Closed:
+                    yield _in_log(run_dir, RESULTS, command_id, welcome.head_seq)
         finally:
             if take:
                 with suppress(OSError):
                     line.say(m.Lease(action="release"))
 
 
-def _life(line: _Line, client_id: str, command_id: str) -> Iterator[Life]:
+def _life(line: _Line, client_id: str, command_id: str) -> Iterator[CommandAccepted | Answer]:
     """What is said of the command, up to its answer."""
     while True:
-        event = cast("Life", line.expect(CommandAccepted, CommandApplied, CommandRefused))
+        event = cast("CommandAccepted | Answer", line.expect(CommandAccepted, CommandApplied, CommandRefused))
         if event.command_id == command_id and event.client_id in (client_id, ""):
             yield event
             if not isinstance(event, CommandAccepted):
                 return
+
+
+def _result(line: _Line, command_id: str) -> Result:
+    """What the applied command brought."""
+    while True:
+        event = line.expect(
+            Evaluated, Sampled, CheckpointSaved, Alarm, Progress
+        )  # progress is a sign of life
+        match event:
+            case Evaluated() | Sampled() | CheckpointSaved() if event.command_id == command_id:
+                return event
+            case Alarm(code="checkpoint-failed"):
+                raise SlotdeckError(one_line(event.message), one_line(event.remedy), exit_code=1)
+            case _:
+                pass
 
 
 class _Closed(SlotdeckError):
@@ -161,10 +210,11 @@ def _nobody(run_dir: Path) -> tuple[str, str]:
     return f"the engine of {run_dir.name} (pid {holder.pid}) does not answer", "it may be starting; try again"
 
 
-def _answer_in_log(run_dir: Path, command_id: str, from_seq: int) -> Life:
+def _in_log(run_dir: Path, kinds: tuple[type[Life], ...], command_id: str, from_seq: int) -> Life:
+    """What the log has of a command when the engine is gone."""
     for entry in LogReader(run_dir).entries(max(from_seq, 1)):
         event = decode(entry.kind, entry.payload)
-        if isinstance(event, CommandApplied | CommandRefused) and event.command_id == command_id:
+        if isinstance(event, kinds) and event.command_id == command_id:
             return event
     raise SlotdeckError(
         "the engine went away before it answered",
