@@ -80,6 +80,8 @@ def answer(run: Run, accepted: Accepted, repeated: bool = False) -> None:
         durable=True,
     )
     change.effect()
+    if run.state == "paused":
+        run.choose_slots()  # so that a hold is seen at once, and not only when the run goes on
 
 
 def refuse(run: Run, accepted: Accepted, code: str, reason: str, remedy: str) -> None:

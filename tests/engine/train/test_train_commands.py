@@ -58,6 +58,7 @@ def test_a_command_is_accepted_then_applied_with_before_and_after(paused: Engine
 def test_held_slots_do_what_the_operator_said(paused: EngineRun) -> None:
     paused.send("pin", "2", "trained=no", "until=+2")
     paused.send("ban", "block.1")
+    paused.wait_for(lambda _: [row.held for row in paused.of(SlotPlanned)[-1].rows] == ["", "ban", "pin", ""])
     paused.step(2)
     rows = paused.of(SlotPlanned)[-1].rows
     assert (rows[2].held, rows[2].duty, rows[2].trained) == ("pin", 1.0, False)
