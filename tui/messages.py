@@ -19,6 +19,31 @@ class LineClosed(Message):
     """The operator left the command line."""
 
 
+class SlotPicked(Message):
+    """A slot was clicked."""
+
+    def __init__(self, slot: int) -> None:
+        super().__init__()
+        self.slot = slot
+
+
+class MomentPicked(Message):
+    """A place on the scrubber was clicked, or the mouse was dragged there."""
+
+    def __init__(self, at_s: float) -> None:
+        super().__init__()
+        self.at_s = at_s
+        """Seconds since the recording began."""
+
+
+class StepPicked(Message):
+    """A step on the chart was clicked."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.step = step
+
+
 class RunOpened(Message):
     """A run was chosen on the home screen."""
 

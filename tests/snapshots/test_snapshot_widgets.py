@@ -55,7 +55,7 @@ def store() -> RunStore:
 def loss_of(store: RunStore, **more: Any) -> ChartView:
     kinds = {"loss": ("train", "line"), "loss_ema": ("EMA", "strong"), "val_loss": ("val", "points")}
     curves = tuple(
-        Plotted(label, store.series[name], store.series[name].version, kind)
+        Plotted(label, store.series[name], store.series[name].version, kind, store.series[name].last)
         for name, (label, kind) in kinds.items()
     )
     ticks, saved = tuple(t.step for t in store.ticks), tuple(c.step for c in store.checkpoints)

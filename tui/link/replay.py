@@ -63,6 +63,8 @@ class ReplaySource:
     ) -> None:
         self.playing = autoplay
         self.speed = 1.0
+        self.whole: RunStore | None = None
+        """The run to its end: what the chart shows beyond the moment."""
         self.ticks: list[Action] = []
         """Every operator action of the run, those still to come included."""
         self._run_dir, self._store, self._clock = run_dir, store, clock
@@ -92,6 +94,10 @@ class ReplaySource:
             event = decode(entry.kind, entry.payload)
             if isinstance(event, CommandApplied):
                 self.ticks.append(Action(entry.seq, event.step, event.branch, entry.wall_s, event.text))
+        whole = RunStore()
+        for _ in rebuild(whole, self._history, self._log, self._history.head_seq):
+            await asyncio.sleep(0)
+        self.whole = whole
         self.seek_seq(self._history.first_seq)
 
     async def run(self) -> None:

@@ -20,7 +20,7 @@ from tui.screens.confirm import ConfirmScreen
 from tui.screens.deck import Deck
 from tui.screens.source import LiveLink
 
-_CONTROL = {key.action.split("(")[0] for key in KEYS if key.needs == "control"} - {"fill"} | {"fill"}
+_CONTROL = {key.action.split("(")[0] for key in KEYS if key.needs == "control"}
 
 
 class CockpitScreen(Deck):
@@ -46,7 +46,7 @@ class CockpitScreen(Deck):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Keys that steer are there only while steering is possible."""
-        if action in ("pin", "ban", "release") and self.slot is None:
+        if action in ("pin", "ban", "release") and self.choices.slot.at is None:
             return False
         return self.may_control if action in _CONTROL else True
 

@@ -90,7 +90,8 @@ class CommandLine(Vertical):
     def _hint(self, text: str) -> None:
         hint = self.query_one("#line-hint", Static)
         hint.remove_class("wrong")
-        hint.update(Content("goto STEP   Show the run as it was at a step." if self._replay else usage(text)))
+        room = self.app.size.width - 2
+        hint.update(Content("STEP   Show the run as it was then." if self._replay else usage(text, room)))
 
 
 class _Words(Suggester):

@@ -36,6 +36,8 @@ def _rows(life: CommandLife, width: int, now_s: float) -> list[Content]:
         ]
     if life.status == APPLIED:
         at = f"at step {life.step:,}" if life.step is not None else "applied"
+        if life.step is not None and len(text) + len(at) + 4 > width:
+            at = f"{life.step:,}"
         change = f"{one_line(life.before)} → {one_line(life.after)}   " if life.before else ""
         roomy = len(text) + len(change) + len(at) + 4 <= width
         return [_line("●", "$success bold", text, change * roomy + at, "$quiet", width)]

@@ -28,12 +28,21 @@ def completion(text: str, slots: Sequence[str]) -> str:
     return text
 
 
-def usage(text: str) -> str:
-    """How the verb at the start of `text` is used, or the verbs that can start with it."""
+def usage(text: str, width: int) -> str:
+    """How the verb at the start of `text` is used and what it does, or the verbs that can start with it.
+
+    Of what it does, as many sentences as fit into `width` columns.
+    """
     words = text.split()
-    if words and words[0] in VERBS:
-        return f"{VERBS[words[0]].usage}   {VERBS[words[0]].help}"
-    return "  ".join(name for name in VERBS if name.startswith(words[0] if words else ""))
+    if not words or words[0] not in VERBS:
+        return "  ".join(name for name in VERBS if name.startswith(words[0] if words else ""))
+    said = f"{VERBS[words[0]].usage}  "
+    for sentence in VERBS[words[0]].help.replace("`", "").split(". "):
+        longer = f"{said} {sentence.removesuffix('.')}."
+        if len(longer) > width:
+            break
+        said = longer
+    return said.rstrip()
 
 
 def _choices(before: list[str], slots: Sequence[str]) -> Iterator[str]:

@@ -9,11 +9,12 @@ from textual.binding import Binding
 
 from engine.errors import SlotdeckError
 from tui.keys import Place, bindings
-from tui.messages import RunLeft
+from tui.messages import MomentPicked, RunLeft, StepPicked
 from tui.screens.command_line import CommandLine
 from tui.screens.deck import Deck
 from tui.screens.source import Player
 from tui.screens.views import scrubber_view
+from tui.state.store import RunStore
 from tui.widgets.scrubber import Scrubber
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
@@ -25,6 +26,9 @@ class ReplayScreen(Deck):
 
     BINDINGS: ClassVar[list[Binding]] = bindings("replay")  # type: ignore[assignment]
     place: Place = "replay"
+
+    _wanted_s: float | None = None
+    """The moment that the mouse asks for."""
 
     @property
     def player(self) -> Player:
@@ -49,6 +53,26 @@ class ReplayScreen(Deck):
     def now_s(self) -> float:
         """The moment shown: ages and countdowns are those of the time."""
         return self.store.wall_s
+
+    @property
+    def whole(self) -> RunStore | None:
+        """What the chart shows dim beyond the moment."""
+        return self.player.whole
+
+    def on_moment_picked(self, message: MomentPicked) -> None:
+        """The mouse on the scrubber; a drag shows only where it got to."""
+        if self._wanted_s is None:
+            self.call_later(self._go_where_wanted)
+        self._wanted_s = self.player.span[0] + message.at_s
+
+    def on_step_picked(self, message: StepPicked) -> None:
+        """The mouse on the chart."""
+        self.player.seek_step(message.step)
+
+    def _go_where_wanted(self) -> None:
+        if self._wanted_s is not None:
+            self.player.seek_wall(self._wanted_s)
+        self._wanted_s = None
 
     def action_toggle_play(self) -> None:
         if self.player.playing:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from engine.protocol.commands import AnyCommand
+from tui.state.store import RunStore
 
 
 class Source(Protocol):
@@ -39,6 +40,8 @@ class Player(Source, Protocol):
 
     playing: bool
     speed: float
+    whole: RunStore | None
+    """The run to its end, for what lies beyond the moment; `None` until it is read."""
 
     @property
     def span(self) -> tuple[float, float]: ...

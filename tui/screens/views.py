@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from engine.text import one_line
+from textual.content import Content
+
+from engine.text import one_line, sanitise
 from tui.screens.source import Player
+from tui.state.choices import Choices
 from tui.state.formatting import duty
 from tui.state.store import RunStore
 from tui.widgets.chart import ChartView, Plotted
@@ -13,22 +16,29 @@ from tui.widgets.scrubber import ScrubberView
 from tui.widgets.stacked_bar import MemoryView
 from tui.widgets.waterfall import WaterfallView
 
+_WAITING = {"connecting": "reading the log", "ended": "no step was reported", "lost": "no step was reported"}
 _CURVES = (("loss", "train", "line"), ("loss_ema", "ema", "strong"), ("val_loss", "val", "points"))
 
 
-def chart_view(store: RunStore, log: bool) -> ChartView:
-    """The loss: training, its mean, validation; operator's actions and checkpoints on the axis."""
+def chart_view(store: RunStore, choices: Choices, whole: RunStore | None = None) -> ChartView:
+    """The loss: training, its mean, validation; operator's actions and checkpoints on the axis.
+
+    `whole` knows the run to its end while `store` stands at a moment of it: what came later is drawn dim.
+    """
+    run = whole or store
     return ChartView(
         title="loss",
         curves=tuple(
-            Plotted(label, store.series[name], store.series[name].version, kind)
+            Plotted(label, run.series[name], run.series[name].version, kind, store.series[name].last)
             for name, label, kind in _CURVES
         ),
-        ticks=tuple(tick.step for tick in store.ticks),
-        checkpoints=tuple(saved.step for saved in store.checkpoints),
-        total_steps=store.total_steps,
-        log=log,
-        empty="waiting for the first report",
+        ticks=tuple(tick.step for tick in run.ticks),
+        checkpoints=tuple(saved.step for saved in run.checkpoints),
+        total_steps=run.total_steps,
+        window=choices.window.span(run.step),
+        log=choices.log_scale,
+        cursor=store.step if whole is not None else None,
+        empty=_WAITING.get(store.link.status, "waiting for the first report"),
     )
 
 
@@ -40,6 +50,7 @@ def waterfall_view(store: RunStore, selected: int | None, rows: int) -> Waterfal
         ticks=tuple(store.slots.ticks)[-max(rows, 1) :],
         policy=store.plan.policy if store.plan is not None else "",
         selected=selected,
+        reason=slot_reason(store, selected),
     )
 
 
@@ -48,18 +59,24 @@ def slot_reason(store: RunStore, selected: int | None) -> str:
     if selected is None or store.plan is None or selected >= len(store.plan.rows):
         return ""
     row = store.plan.rows[selected]
+    works = duty(row.duty) if row.duty in (0, 1) else f"duty {duty(row.duty)}"
     held = f", {row.held}" + (f" until {row.until:,}" if row.until is not None else "") if row.held else ""
     trained = "" if row.trained else ", forward only"
-    reason = f": {one_line(row.reason)}" if row.reason else ""
-    return f"{one_line(store.slot_names[selected])}  duty {duty(row.duty)}{held}{trained}{reason}"
+    reason = f"; {one_line(row.reason)}" if row.reason else ""
+    return f"{one_line(store.slot_names[selected])} {works}{held}{trained}{reason}"
 
 
 def waterfall_width(num_slots: int, width: int) -> int:
-    """Columns for the slots: three each where there is room, never more than two fifths of the screen."""
+    """Columns for the slots: up to three each on two fifths of the screen, up to six each on three tenths."""
     wanted = max(
-        (7 + cell * num_slots for cell in (1, 2, 3) if 7 + cell * num_slots <= width * 2 // 5), default=0
+        (
+            7 + cell * num_slots
+            for cell in range(1, 7)
+            if 7 + cell * num_slots <= width * (0.4 if cell <= 3 else 0.3)
+        ),
+        default=width * 2 // 5,
     )
-    return max(24 if width < 100 else 32, wanted or width * 2 // 5)
+    return max(24 if width < 100 else 32, wanted)
 
 
 def memory_view(store: RunStore) -> MemoryView:
@@ -76,6 +93,17 @@ def hardware_view(store: RunStore) -> HardwareView:
 def feed_view(store: RunStore, rows: int) -> FeedView:
     """The newest lines of news."""
     return FeedView(tuple(store.feed)[-max(rows, 1) :])
+
+
+def sample_rows(store: RunStore, width: int, height: int) -> list[Content]:
+    """The newest sample, its prompt apart from what the model wrote; its end is cut when it is too long."""
+    if not store.samples or width < 1:
+        return []
+    sample = store.samples[-1]
+    prompt = sanitise(sample.prompt)
+    text = Content.assemble((prompt, "$quiet"), sanitise(sample.text))
+    head = Content.assemble((f"at step {sample.step:,}", "$quiet"))
+    return [head, *text.wrap(width)][:height]
 
 
 def scrubber_view(store: RunStore, player: Player) -> ScrubberView:

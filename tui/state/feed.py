@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.protocol import events as e
-from engine.text import one_line
+from engine.text import one_line, sanitise
 from engine.units import format_bytes, format_count, format_duration
 
 INFO, GOOD, WARNING, ERROR = "info", "good", "warning", "error"
@@ -32,16 +32,25 @@ class FeedItem:
     """One line, safe to draw."""
     level: str = INFO
     """`info`, `good`, `warning` or `error`."""
+    command_id: str = ""
+    """The command it is about; its answer takes the place of its acceptance."""
+    body: str = ""
+    """More lines, safe to draw, for where there is room: a sample as the model wrote it."""
 
 
-def describe(seq: int, wall_s: float, event: object) -> FeedItem | None:
-    """The line for an event, or `None` when it is no news."""
+def describe(seq: int, wall_s: float, event: object, who: str = "") -> FeedItem | None:
+    """The line for an event, or `None` when it is no news. `who` asked for it, if that is known."""
     phrase = _PHRASES.get(type(event))
     if phrase is None:
         return None
     kind, glyph, text, level = phrase(event)
-    step: int | None = getattr(event, "step", None)
-    return FeedItem(seq, wall_s, step, kind, glyph, one_line(text, 400), level)
+    if who and kind == "command" and not isinstance(event, e.CommandAccepted):
+        text += f" ({who})"
+    return FeedItem(
+        seq, wall_s, getattr(event, "step", None), kind, glyph, one_line(text, 400), level,
+        command_id=getattr(event, "command_id", "") if kind == "command" else "",
+        body=sanitise(event.prompt + event.text) if isinstance(event, e.Sampled) else "",
+    )  # fmt: skip
 
 
 _Phrase = tuple[str, str, str, str]
@@ -101,7 +110,8 @@ def _accepted(event: e.CommandAccepted) -> _Phrase:
 
 def _applied(event: e.CommandApplied) -> _Phrase:
     change = f"{event.before} → {event.after}" if event.before else event.after
-    return "command", "✓", f"{event.text} applied at step {event.step}" + _because(change), GOOD
+    told = event.after and event.text.endswith(event.after)  # as a note is
+    return "command", "✓", f"{event.text} applied" + ("" if told else _because(change)), GOOD
 
 
 def _refused(event: e.CommandRefused) -> _Phrase:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from engine.protocol.events import SlotPlanned, StepReport
 
-TICK_S = 0.5
+TICK_S = 1.0
 CAPACITY = 512
 """Ticks remembered: more rows than any terminal has."""
 
@@ -21,8 +21,6 @@ CAPACITY = 512
 class SlotTick:
     """One row of the waterfall."""
 
-    index: int
-    """Counts ticks from 0; a waterfall that wraps puts it on line `index % lines`."""
     step: int
     """The last step of the tick."""
     duty: tuple[float, ...]
@@ -42,7 +40,6 @@ class SlotHistory:
         self._tick_began_s: float | None = None
         self._work: list[float] = []
         self._steps = 0
-        self._count = 0
 
     def planned(self, plan: SlotPlanned, wall_s: float) -> bool:
         """A new plan holds from `plan.step` on. Whether a tick was finished."""
@@ -80,13 +77,11 @@ class SlotHistory:
         rows = self._plan.rows
         self.ticks.append(
             SlotTick(
-                self._count,
                 self._since_step,
                 tuple(work / self._steps for work in self._work),
                 tuple(row.held for row in rows),
                 tuple(row.trained for row in rows),
             )
         )
-        self._count += 1
         self._work, self._steps, self._tick_began_s = [0.0] * len(rows), 0, wall_s
         return True

@@ -15,6 +15,7 @@ from typing import Any
 from engine.protocol import events as e
 from engine.protocol.codec import Unknown
 from tui.state.feed import FeedItem, describe
+from tui.state.holds import hold_of, with_hold
 from tui.state.pending_commands import PendingCommands
 from tui.state.series import Series, Track
 from tui.state.slot_history import SlotHistory
@@ -141,13 +142,10 @@ class RunStore:
         door = self._doors.get(type(event))
         if door is not None:
             door(event)
-        item = describe(seq, wall_s, event)
+        life = self.commands.get(getattr(event, "command_id", ""))
+        item = describe(seq, wall_s, event, life.who if life is not None else "")
         if item is not None:
-            self.feed.append(item)
-            self._dirty.add("feed")
-            if item.kind == "alarm":
-                self.alarms.append(item)
-                self._dirty.add("run")
+            self._tell(item)
 
     def load(self, track: Track) -> None:
         """Take the curves of the log's pyramid; reports among them that arrive again are ignored."""
@@ -218,6 +216,17 @@ class RunStore:
             return self.report.eta_s
         return max(0.0, self.report.eta_s - max(0.0, now_s - self.report_wall_s))
 
+    def _tell(self, item: FeedItem) -> None:
+        if item.command_id:
+            accepted = next((old for old in reversed(self.feed) if old.command_id == item.command_id), None)
+            if accepted is not None:
+                self.feed.remove(accepted)
+        self.feed.append(item)
+        self._dirty.add("feed")
+        if item.kind == "alarm":
+            self.alarms.append(item)
+            self._dirty.add("run")
+
     # -- one method an event -----------------------------------------------------------------------------
 
     def _run_started(self, event: e.RunStarted) -> None:
@@ -286,6 +295,10 @@ class RunStore:
         self.commands.applied(event, self.wall_s)
         self.rev = event.rev
         self.ticks.append(Tick(event.step, event.branch, self.wall_s, event.text, event.verb))
+        hold = hold_of(event, self.slot_names)
+        if hold is not None and self.plan is not None:
+            self.plan = with_hold(self.plan, hold)
+            self._dirty.add("slots")
         self._dirty |= {"commands", "loss"}
 
     def _refused(self, event: e.CommandRefused) -> None:

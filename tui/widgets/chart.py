@@ -13,7 +13,9 @@ from math import inf, log10
 from typing import ClassVar
 
 from rich.style import Style
+from textual.events import Click
 
+from tui.messages import StepPicked
 from tui.state.formatting import fixed
 from tui.state.series import Columns, Series
 from tui.widgets.axes import Span, grown, label, log_ticks, nice_step, ticks
@@ -36,6 +38,8 @@ class Plotted:
     """`series.version`: what makes two views of one series differ."""
     kind: str = "line"
     """`line`: light, as noisy values are. `strong`: on top of it. `points`: a mark for each value."""
+    value: float | None = None
+    """What the legend says; the curve may go on beyond the moment shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class Chart(Lines[ChartView]):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._y = Span()
-        self._y_of: tuple[str, bool] = ("", False)
+        self._y_of: tuple[str, bool, int] = ("", False, 0)
 
     def step_at(self, x: int) -> int | None:
         """The step under a column of the widget."""
@@ -87,6 +91,12 @@ class Chart(Lines[ChartView]):
             return None
         start, end = self._domain(self.view)
         return round(start + (end - start) * (x - GUTTER + 0.5) / (self.size.width - GUTTER))
+
+    def on_click(self, event: Click) -> None:
+        """Where in the run the mouse is."""
+        step = self.step_at(event.x)
+        if step is not None:
+            self.post_message(StepPicked(step))
 
     def draw(self, view: ChartView, width: int, height: int) -> list[Pieces]:
         legend = self._legend(view, width)
@@ -146,8 +156,9 @@ class Chart(Lines[ChartView]):
                         low, high = min(low, scale(value)), max(high, scale(value))
         if low > high:
             return low, high
-        if self._y_of != (view.title, view.log):
-            self._y, self._y_of = Span(), (view.title, view.log)
+        y_of = (view.title, view.log, view.window[1] - view.window[0] if view.window else 0)
+        if self._y_of != y_of:
+            self._y, self._y_of = Span(), y_of
         return self._y.fit(low, high)
 
     def _grid(self, view: ChartView, start: float, end: float, cells: int, rows: int) -> list[list[_Cell]]:
@@ -194,13 +205,15 @@ class Chart(Lines[ChartView]):
         for curve in view.curves:
             look = self.look(curve.kind)
             word = f" {curve.label} " if width >= 48 else " "
-            row += [("  ", axis), (signs[curve.kind], look), (word, axis), (fixed(curve.series.last), look)]
+            row += [("  ", axis), (signs[curve.kind], look), (word, axis), (fixed(curve.value), look)]
         marks: Pieces = []
         if width >= 72:
             if view.ticks:
                 marks += [("▲", self.look("tick")), (" operator  ", axis)]
             if view.checkpoints:
                 marks += [("◆", self.look("checkpoint")), (" checkpoint  ", axis)]
+        if view.window is not None:
+            marks.append((f"steps {max(view.window[0], 0):,} to {view.window[1]:,}  ", axis))
         if view.log:
             marks.append(("log", axis))
         return justified(row, marks, width, axis)

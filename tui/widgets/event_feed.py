@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import set_cell_size
+from textual.content import Content
 
 from tui.state.feed import FeedItem
 from tui.state.formatting import clock
 from tui.widgets.lines import Lines, Pieces
+
+LINES = 3
+"""Rows that one item may take here; the whole of it stands in the full-screen feed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +46,26 @@ class EventFeed(Lines[FeedView]):
     def draw(self, view: FeedView, width: int, height: int) -> list[Pieces]:
         out: list[Pieces] = [[(view.title, self.look("title"))]] if view.title else []
         room = height - len(out)
-        shown = view.items[-room:] if room > 0 else ()
-        if not shown and room > 0:
-            out.append([("nothing has happened yet", self.look("muted"))])
-        out.extend(self._row(item, width) for item in shown)
-        return out
+        if room <= 0:
+            return out
+        if not view.items:
+            return [*out, [("nothing has happened yet", self.look("muted"))]]
+        rows: list[Pieces] = []
+        for item in reversed(view.items):
+            rows = self._rows(item, width)[-max(room - len(rows), 0) :] + rows
+            if len(rows) >= room:
+                break
+        return [*out, *rows]
 
-    def _row(self, item: FeedItem, width: int) -> Pieces:
+    def _rows(self, item: FeedItem, width: int) -> list[Pieces]:
+        """The line, going on below where it is too long for one row."""
+        muted, look = self.look("muted"), self.look(item.level)
+        ink = self.look("info") if item.level in ("info", "good") else look
         when = f"{clock(item.wall_s)} " if width >= 40 else ""
         step = f"{'' if item.step is None else item.step:>7} " if width >= 64 else ""
-        room = width - len(when) - len(step) - 2
-        look = self.look(item.level)
-        text = item.text
-        if cell_len(text) > room:
-            text = set_cell_size(text, max(room - 1, 0)) + "…"
-        quiet = item.level in ("info", "good")
-        return [
-            (when, self.look("muted")),
-            (step, self.look("muted")),
-            (f"{item.glyph} ", look),
-            (text, self.look("info") if quiet else look),
-        ]
+        indent = len(when) + len(step) + 2
+        lines = [line.plain for line in Content(item.text).wrap(max(width - indent, 8))]
+        if len(lines) > LINES:
+            lines = [*lines[: LINES - 1], set_cell_size(lines[LINES - 1], max(width - indent - 1, 7)) + "…"]
+        first: Pieces = [(when + step, muted), (f"{item.glyph} ", look), (lines[0], ink)]
+        return [first, *([(" " * indent, muted), (line, ink)] for line in lines[1:])]

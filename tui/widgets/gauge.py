@@ -15,8 +15,8 @@ from engine.text import one_line
 from tui.state.formatting import fit, percent, size
 from tui.widgets.lines import Lines, Pieces, length
 
-HOT = 90.0
-"""Percent from which a meter warns."""
+FULL = 95.0
+"""Percent from which memory and disk warn; a busy processor is what training is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,9 @@ class Gauges(Lines[HardwareView]):
             self._row(
                 "RAM", _share(hw.ram_used_bytes, hw.ram_total_bytes), bar, width,
                 [f"{size(hw.ram_used_bytes).strip()} of {size(hw.ram_total_bytes).strip()}", *rss],
+                may_fill=False,
             ),
-            self._row("disk", disk, bar, width, free),
+            self._row("disk", disk, bar, width, free, may_fill=False),
         ]  # fmt: skip
         for gpu in hw.gpus:
             rows.append(self._gpu(gpu, bar, width))
@@ -76,8 +77,11 @@ class Gauges(Lines[HardwareView]):
             rows = [[(text, muted) for text, _ in row] for row in rows]
         return rows[:height]
 
-    def _row(self, name: str, value: float | None, bar: int, width: int, notes: list[str]) -> Pieces:
-        row: Pieces = [(f"{name:<5}", self.look("title")), *self._meter(value, bar)]
+    def _row(
+        self, name: str, value: float | None, bar: int, width: int, notes: list[str], may_fill: bool = True
+    ) -> Pieces:
+        hot = value is not None and value >= FULL and not may_fill
+        row: Pieces = [(f"{name:<5}", self.look("title")), *self._meter(value, bar, hot)]
         row.append((f" {percent(value)} ", self._value(value)))
         room = width - length(row)
         for note in filter(None, notes):
@@ -90,34 +94,34 @@ class Gauges(Lines[HardwareView]):
     def _gpu(self, gpu: Gpu, bar: int, width: int) -> Pieces:
         muted, value = self.look("muted"), self.look("value")
         memory = _share(gpu.memory_used_bytes, gpu.memory_total_bytes)
+        roomy = width >= 80
         row: Pieces = [(f"GPU{gpu.index:<2}"[:5], self.look("title")), *self._meter(gpu.utilisation, bar)]
         row.append((f" {percent(gpu.utilisation)} ", self._value(gpu.utilisation)))
+        if roomy:
+            row += [(" mem ", muted), *self._meter(memory, bar // 2)]
         row += [
-            (" mem ", muted),
-            *self._meter(memory, max(4, bar // 2)),
             (f" {size(gpu.memory_used_bytes)}", value),
+            (f" of {size(gpu.memory_total_bytes).strip()}", muted),
         ]
         facts = [
-            f"of {size(gpu.memory_total_bytes).strip()}",
-            _watts(gpu),
+            one_line(gpu.throttle, 30) if _is_fault(gpu.throttle) else "",
+            _watts(gpu, with_limit=roomy),
             f"{gpu.temperature_c:.0f} °C" if gpu.temperature_c is not None else "temp n/a",
             f"{gpu.sm_clock_mhz} MHz" if gpu.sm_clock_mhz is not None else "clock n/a",
-            f"held down: {one_line(gpu.throttle, 30)}" if gpu.throttle else "",
+            "" if _is_fault(gpu.throttle) else one_line(gpu.throttle, 30),
             one_line(gpu.name, 30),
         ]
         room = width - length(row)
         for fact in filter(None, facts):
             if len(fact) + 2 > room:
                 break
-            row.append((("  " if fact != facts[0] else " ") + fact, muted))
+            row.append((f"  {fact}", self.look("hot") if _is_fault(fact) else muted))
             room -= len(fact) + 2
         return row
 
-    def _meter(self, value: float | None, width: int) -> Pieces:
-        return meter(None if value is None else value / 100, width, self._ink(value), self.look("track"))
-
-    def _ink(self, value: float | None) -> Style:
-        return self.look("hot" if value is not None and value >= HOT else "meter")
+    def _meter(self, value: float | None, width: int, hot: bool = False) -> Pieces:
+        ink = self.look("hot" if hot else "meter")
+        return meter(None if value is None else value / 100, width, ink, self.look("track"))
 
     def _value(self, value: float | None) -> Style:
         return self.look("muted" if value is None else "value")
@@ -140,7 +144,13 @@ def _less(total: int | None, part: int | None) -> int | None:
     return None if total is None or part is None else total - part
 
 
-def _watts(gpu: Gpu) -> str:
+def _watts(gpu: Gpu, with_limit: bool) -> str:
     if gpu.power_w is None:
         return "power n/a"
-    return f"{gpu.power_w:3.0f} W" + (f" of {gpu.power_limit_w:.0f}" if gpu.power_limit_w is not None else "")
+    limit = f" of {gpu.power_limit_w:.0f}" if with_limit and gpu.power_limit_w is not None else ""
+    return f"{gpu.power_w:3.0f} W{limit}"
+
+
+def _is_fault(throttle: str) -> bool:
+    """A power cap is a choice; heat and a failing supply are not."""
+    return any(word in throttle for word in ("hot", "slowdown", "brake"))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual.events import MouseDown, MouseMove
+
+from tui.messages import MomentPicked
 from tui.state.formatting import countdown
 from tui.widgets.lines import Lines, Pieces, justified
 
@@ -41,6 +44,25 @@ class Scrubber(Lines[ScrubberView]):
     Scrubber > .scrubber--head { color: $text-accent; text-style: bold; }
     Scrubber > .scrubber--tick { color: $foreground; text-style: bold; }
     """
+
+    def on_mouse_down(self, event: MouseDown) -> None:
+        """Go there, and follow the mouse until it is let go."""
+        self.capture_mouse()
+        self._pick(event.x)
+
+    def on_mouse_move(self, event: MouseMove) -> None:
+        """Follow it."""
+        if self.app.mouse_captured is self:
+            self._pick(event.x)
+
+    def on_mouse_up(self) -> None:
+        """Let go."""
+        self.release_mouse()
+
+    def _pick(self, x: int) -> None:
+        at_s = self.second_at(x)
+        if at_s is not None:
+            self.post_message(MomentPicked(at_s))
 
     def draw(self, view: ScrubberView, width: int, height: int) -> list[Pieces]:
         if height < 2:

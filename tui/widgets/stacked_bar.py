@@ -1,4 +1,8 @@
-"""What holds the device's memory: one bar of labelled parts, and a legend with the numbers."""
+"""What the run holds of the device's memory: one bar of labelled parts, and a legend with the numbers.
+
+The bar spans what the run holds. Where that is a good part of the device, it spans the device, with what
+others hold and what is free; where it is not, both are told in words only.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,10 @@ from typing import ClassVar
 
 from engine.protocol.events import MemorySplit
 from tui.state.formatting import size
-from tui.widgets.lines import Lines, Pieces, justified
+from tui.widgets.lines import Lines, Pieces, justified, length
 
-PARTS = ("weights", "gradients", "optimizer", "activations", "cache", "other", "free")
+OWN = ("weights", "gradients", "optimizer", "activations", "cache")
+PARTS = (*OWN, "other", "free")
 LETTERS = {
     "weights": "W",
     "gradients": "G",
@@ -20,11 +25,11 @@ LETTERS = {
     "free": "·",
 }
 """Written into the bar, so that the parts are told apart without colour."""
+SHORT = {"gradients": "grads", "optimizer": "optim", "activations": "activs"}
+"""Names for a legend with little room."""
 
-LEGEND = 25
-"""Columns of an entry of the legend."""
-SHORT_LEGEND = 12
-"""The same without the name."""
+WHOLE_DEVICE_FROM = 0.2
+"""The share of the device from which the bar spans all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +39,33 @@ class MemoryView:
     split: MemorySplit | None
     device: str = ""
     """`cpu` or the GPU's name."""
-    budget_bytes: int | None = None
+
+    @property
+    def own_bytes(self) -> int:
+        """What the run holds."""
+        return sum(num_bytes for _, num_bytes in self._own())
+
+    @property
+    def free_bytes(self) -> int | None:
+        """What nobody holds, where the device says how much there is."""
+        split = self.split
+        if split is None or split.total is None:
+            return None
+        return max(0, split.total - self.own_bytes - (split.other or 0))
 
     @property
     def parts(self) -> list[tuple[str, int]]:
-        """Name and bytes of each part, `free` last where the total is known."""
-        split = self.split
+        """Name and bytes of each part of the bar, in its order."""
+        split, free = self.split, self.free_bytes
         if split is None:
             return []
-        own = [(name, getattr(split, name)) for name in PARTS[:5]]
-        if split.other is not None:
-            own.append(("other", split.other))
-        if split.total is not None:
-            own.append(("free", max(0, split.total - sum(n for _, n in own))))
-        return own
+        own = self._own()
+        if free is None or self.own_bytes < WHOLE_DEVICE_FROM * (split.total or 0):
+            return own
+        return [*own, ("other", split.other or 0), ("free", free)]
+
+    def _own(self) -> list[tuple[str, int]]:
+        return [(name, getattr(self.split, name)) for name in OWN] if self.split is not None else []
 
 
 class StackedBar(Lines[MemoryView]):
@@ -70,56 +88,56 @@ class StackedBar(Lines[MemoryView]):
     """
 
     def rows_wanted(self, view: MemoryView, width: int) -> int:
-        return 2 + -(-len(view.parts) // _per_line(width))
+        return 2 + len(self._legend(view.parts, width, 3))
 
     def draw(self, view: MemoryView, width: int, height: int) -> list[Pieces]:
         title, muted = self.look("title"), self.look("muted")
-        parts = view.parts
-        if view.split is None or not sum(n for _, n in parts):
+        if not view.own_bytes:
             return [[("memory", title)], [("not measured yet", muted)]]
-        own = sum(n for name, n in parts if name not in ("other", "free"))
-        said = f"{size(own).strip()} by this run"
-        if view.split.total is not None:
-            said += f" of {size(view.split.total).strip()}"
-        head: Pieces = [("memory ", title), (said, muted)]
-        out = [justified(head, [(view.device, muted)], width, muted), self._bar(parts, width)]
-        return [*out, *self._legend(parts, width, height - 2)]
+        head: Pieces = [("memory ", title), (self._said(view, width - 7), muted)]
+        out = [justified(head, [(view.device, muted)], width, muted), self._bar(view.parts, width)]
+        return [*out, *self._legend(view.parts, width, height - 2)]
+
+    def _said(self, view: MemoryView, room: int) -> str:
+        held, free = size(view.own_bytes).strip(), view.free_bytes
+        if view.split is None or view.split.total is None or free is None:
+            return f"{held} held by this run"
+        total = size(view.split.total).strip()
+        longest_first = (
+            f"{held} held by this run   {size(free).strip()} free of {total}",
+            f"{held} by this run  {size(free).strip()} free",
+            f"{held} of {total}",
+        )
+        return next((text for text in longest_first if len(text) <= room), longest_first[-1])
 
     def _bar(self, parts: list[tuple[str, int]], width: int) -> Pieces:
         row: Pieces = []
         for (name, num_bytes), columns in zip(parts, shares([n for _, n in parts], width), strict=True):
-            letter = LETTERS[name]
-            text = next(
-                (t for t in (f" {name} {size(num_bytes).strip()} ", f" {name} ") if len(t) <= columns), ""
-            )
-            if not text:
-                text = letter if columns < 3 else f" {letter} "
-            fill = "·" if name == "free" else " "
-            row.append((text[:columns].ljust(columns, fill), self.look(name)))
+            wishes = (f" {name} {size(num_bytes).strip()} ", f" {name} ", f" {LETTERS[name]} ", LETTERS[name])
+            text = next((wish for wish in wishes if len(wish) <= columns), "")
+            row.append((text.ljust(columns, "·" if name == "free" else " "), self.look(name)))
         return row
 
     def _legend(self, parts: list[tuple[str, int]], width: int, lines: int) -> list[Pieces]:
-        """Named where there is room for all, else by letter."""
+        """In columns, with as much of the names as fits into `lines`."""
         muted = self.look("muted")
-        full = -(-len(parts) // _per_line(width)) <= lines
-        per_line = _per_line(width) if full else max(1, width // SHORT_LEGEND)
         out: list[Pieces] = []
-        for first in range(0, len(parts), per_line):
-            row: Pieces = []
-            for name, num_bytes in parts[first : first + per_line]:
-                if full:
-                    row += [
-                        (f" {LETTERS[name]} ", self.look(name)),
-                        (f" {name:<11}{size(num_bytes)} ", muted),
-                    ]
-                else:
-                    row += [(LETTERS[name], self.look(name)), (f" {size(num_bytes).strip():<8}  ", muted)]
-            out.append(row)
+        for names in ({}, SHORT, LETTERS):
+            words = [f" {names.get(name, name)} {size(n).strip()}" for name, n in parts]
+            if names is LETTERS:
+                words = [f" {size(n).strip()}" for _, n in parts]
+            column = max((len(word) for word in words), default=0) + 3
+            per_line = max(1, (width + 2) // column)
+            out = []
+            for first in range(0, len(parts), per_line):
+                row: Pieces = []
+                for (name, _), word in list(zip(parts, words, strict=True))[first : first + per_line]:
+                    row.append((" " * (-length(row) % column), muted))
+                    row += [(LETTERS[name], self.look(name)), (word, muted)]
+                out.append(row)
+            if len(out) <= lines:
+                break
         return out[: max(lines, 0)]
-
-
-def _per_line(width: int) -> int:
-    return max(1, width // LEGEND)
 
 
 def shares(amounts: list[int], width: int) -> list[int]:

@@ -1,19 +1,20 @@
-"""The slots at work: time runs down, one row a tick, duty as intensity, holds above.
+"""The slots at work: time runs down, one row a tick, the newest at the bottom; duty as intensity, holds above.
 
-Rows wrap like an electrocardiogram: the newest overwrites the oldest and a blank row runs ahead of it, so a
-tick costs one row to the terminal, not a screen. Shape says everything that colour says.
+Shape says everything that colour says. Rows are run-length coded, so that a scroll costs tens of bytes a row.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.style import Style
+from textual.events import Click
 
 from engine.protocol.events import SlotRow
-from tui.state.formatting import duty as duty_text
+from tui.messages import SlotPicked
 from tui.state.formatting import fit
 from tui.state.slot_history import SlotTick
 from tui.widgets.lines import Lines, Pieces
@@ -38,7 +39,8 @@ class WaterfallView:
     """At least as many of the newest as the widget has lines; oldest first."""
     policy: str = ""
     selected: int | None = None
-    """The slot whose reason is told in the last row."""
+    reason: str = ""
+    """Why the selected slot does what it does; told whole below the rows."""
 
 
 class Waterfall(Lines[WaterfallView]):
@@ -76,12 +78,17 @@ class Waterfall(Lines[WaterfallView]):
         grid = _Grid.fitting(count, width)
         out.append(self._numbers(view, grid))
         out.append(self._holds(view, grid))
-        foot = self._foot(view, width) if height >= 8 or view.selected is not None else None
-        lines = height - len(out) - (foot is not None)
-        out.extend(self._wrapped(view, grid, max(lines, 0)))
-        if foot is not None:
-            out.append(foot)
+        foot = self._foot(view, width, height)
+        lines = max(height - len(out) - len(foot), 0)
+        ticks = [self._tick(tick, grid) for tick in view.ticks[-lines:]] if lines else []
+        out += [*ticks, *[[]] * (lines - len(ticks)), *foot]
         return out
+
+    def on_click(self, event: Click) -> None:
+        """Pick the slot under the mouse."""
+        slot = self.slot_at(event.x)
+        if slot is not None:
+            self.post_message(SlotPicked(slot))
 
     def slot_at(self, x: int) -> int | None:
         """The slot under a column of the widget."""
@@ -128,20 +135,10 @@ class Waterfall(Lines[WaterfallView]):
             row.append(((mark if mark == " " else mark.ljust(grid.ink)).ljust(grid.cell), self.look(name)))
         return row
 
-    def _wrapped(self, view: WaterfallView, grid: _Grid, lines: int) -> list[Pieces]:
-        out: list[Pieces] = [[] for _ in range(lines)]
-        if lines < 2:
-            return [self._tick(tick, grid, True) for tick in view.ticks[-lines:]] if lines else []
-        newest = view.ticks[-1].index if view.ticks else -1
-        for tick in view.ticks[-(lines - 1) :]:
-            out[tick.index % lines] = self._tick(tick, grid, tick.index == newest)
-        return out
-
-    def _tick(self, tick: SlotTick, grid: _Grid, newest: bool) -> Pieces:
-        muted = self.look("muted")
+    def _tick(self, tick: SlotTick, grid: _Grid) -> Pieces:
         row: Pieces = []
         if grid.gutter:
-            row.append((f"{tick.step:>{grid.gutter - 1}}" + ("▸" if newest else " "), muted))
+            row.append((f"{tick.step:>{grid.gutter - 1}} ", self.look("muted")))
         cells: list[tuple[str, Style]] = []
         for first in range(0, len(tick.duty), grid.merged):
             part = slice(first, first + grid.merged)
@@ -160,18 +157,15 @@ class Waterfall(Lines[WaterfallView]):
         row += [("".join(text for text, _ in run), look) for look, run in groupby(cells, key=lambda c: c[1])]
         return row
 
-    def _foot(self, view: WaterfallView, width: int) -> Pieces:
-        muted = self.look("muted")
-        if view.selected is not None and view.selected < len(view.rows):
-            row = view.rows[view.selected]
-            said = f"{view.names[view.selected]}  duty {duty_text(row.duty)}"
-            if row.held:
-                said += f", {row.held}" + (f" until {row.until}" if row.until is not None else "")
-            if not row.trained:
-                said += ", forward only"
-            return [(fit(said + (f": {row.reason}" if row.reason else ""), width), self.look("title"))]
+    def _foot(self, view: WaterfallView, width: int, height: int) -> list[Pieces]:
+        if view.reason:
+            return [[(line, self.look("title"))] for line in wrap(view.reason, max(width, 8))[: height // 2]]
+        if height < 8:
+            return []
         legend = "░▒▓█ duty  · off  ╱ forward only  P pinned  B banned"
-        return [(legend if width >= len(legend) else fit("░▒▓█ duty  P pin  B ban", width), muted)]
+        return [
+            [(legend if width >= len(legend) else fit("░▒▓█ duty  P pin  B ban", width), self.look("muted"))]
+        ]
 
 
 @dataclass(frozen=True, slots=True)

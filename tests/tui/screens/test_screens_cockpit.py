@@ -99,10 +99,11 @@ async def test_numbers_select_slots_of_two_digits(tmp_path):
 async def test_the_reason_for_a_slot_is_told_when_it_is_selected(run_dir):
     app, link = still_deck(run_dir)
     async for _ in pressed(app, link, "3"):
-        assert (
-            "block.3  duty on, pin until 1,400: pinned by ada@box7"
-            in app.screen.query_one("#lower").border_title
+        slots = app.screen.query_one("#slots")
+        told = " ".join(
+            slots.render_line(y).text.strip() for y in (slots.size.height - 2, slots.size.height - 1)
         )
+        assert told == "block.3 on, pin until 1,400; pinned by ada@box7"
 
 
 async def test_a_cockpit_that_only_watches_cannot_steer_and_says_so(run_dir):

@@ -75,8 +75,9 @@ def test_completion(typed, completed):
 
 
 def test_usage_names_the_arguments_of_the_verb_being_typed():
-    assert usage("lr 3").startswith("lr VALUE | xFACTOR | schedule")
-    assert usage("p") == "pause  precision  policy  pin"
+    assert usage("lr 3", 50) == "lr VALUE | xFACTOR | schedule"
+    assert usage("pin", 120).endswith("   Keep a slot on, whatever the policy says.")
+    assert usage("p", 50) == "pause  precision  policy  pin"
 
 
 def test_the_four_states_of_a_command_differ_without_colour():

@@ -164,9 +164,9 @@ def test_a_tick_of_the_waterfall_is_the_mean_duty_since_the_last() -> None:
     store.apply(2, 10.1, plan(1, 1.0, 1.0))
     store.apply(3, 10.2, report(4))
     assert not store.slots.ticks
-    store.apply(4, 10.6, plan(4, 0.0, 0.0))
+    store.apply(4, 11.1, plan(4, 0.0, 0.0))
     assert [(t.step, t.duty) for t in store.slots.ticks] == [(4, (1.0, 0.75))]
-    store.apply(5, 11.2, report(8))
+    store.apply(5, 12.2, report(8))
     assert store.slots.ticks[-1].duty == (0.0, 0.0)
 
 
@@ -186,3 +186,42 @@ def test_the_end_of_the_run_says_how() -> None:
     assert store.state == "ended"
     assert store.feed[-1].text == "run failed at step 9: out of memory; lower batch"
     assert store.feed[-1].level == "error"
+
+
+def applied(verb: str, text: str, **more: Any) -> e.CommandApplied:
+    return e.CommandApplied(
+        command_id="c1", verb=verb, text=text, step=7, branch=0, rev=1, before="policy", after=verb, **more
+    )
+
+
+def test_a_hold_is_marked_as_soon_as_it_is_applied() -> None:
+    store = store_of(started(), plan(5, 1.0, 0.0), applied("pin", "pin block.1 until=+200"))
+    assert store.plan is not None
+    assert [(row.held, row.until) for row in store.plan.rows] == [("", None), ("pin", 207)]
+    assert store.plan.rows[1].duty == 0.0, "what the slot does is the next plan's to say"
+    store.apply(9, 9.0, applied("release", "release 1"))
+    assert [row.held for row in store.plan.rows] == ["", ""]
+
+
+def test_the_answer_to_a_command_takes_the_place_of_its_acceptance_and_names_who_asked() -> None:
+    accepted = e.CommandAccepted(
+        command_id="c1", client_id="x", who="ada@box7", verb="note", args={}, text="note warm"
+    )
+    store = store_of(started(), accepted)
+    assert store.feed[-1].text == "note warm accepted from ada@box7"
+    store.apply(
+        3,
+        3.0,
+        e.CommandApplied(
+            command_id="c1", verb="note", text="note warm", step=7, branch=0, rev=1, before="", after="warm"
+        ),
+    )
+    assert [item.text for item in store.feed][1:] == ["note warm applied (ada@box7)"]
+
+
+def test_a_sample_keeps_its_lines_for_the_full_feed() -> None:
+    store = store_of(
+        started(), e.Sampled(step=1, branch=0, prompt="def ", text="f(x):\n    \x1b[31m", seconds=0.1)
+    )
+    assert store.feed[-1].body == "def f(x):\n    \\x1b[31m"
+    assert "\n" not in store.feed[-1].text

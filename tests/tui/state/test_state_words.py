@@ -31,7 +31,7 @@ def test_events_are_told_as_a_person_would() -> None:
         before="policy",
         after="pin",
     )
-    assert said(applied) == "pin block.3 until=+200 applied at step 412: policy → pin"
+    assert said(applied) == "pin block.3 until=+200 applied: policy → pin"
     saved = e.CheckpointSaved(
         step=500, branch=0, name="step-00000500", bytes=6_606_029, seconds=0.4, reason="due"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from textual.app import App, ComposeResult
 from textual.geometry import Region
@@ -54,7 +55,12 @@ def rows_of(widget: Lines[Any]) -> list[str]:
 
 
 def view_of(*series: Series, **more: Any) -> ChartView:
-    return ChartView("loss", tuple(Plotted("train", s, s.version) for s in series), total_steps=1000, **more)
+    return ChartView(
+        "loss",
+        tuple(Plotted("train", s, s.version, "line", s.last) for s in series),
+        total_steps=1000,
+        **more,
+    )
 
 
 def falling(steps: int) -> Series:
@@ -164,10 +170,10 @@ async def test_every_widget_survives_every_size(size: tuple[int, int]) -> None:
 
 
 def tick(index: int, *duty: float) -> SlotTick:
-    return SlotTick(index, index * 10, duty, ("",) * len(duty), (True,) * len(duty))
+    return SlotTick(index * 10, duty, ("",) * len(duty), (True,) * len(duty))
 
 
-async def test_the_waterfall_sends_the_new_row_the_one_before_and_the_gap() -> None:
+async def test_the_waterfalls_newest_row_is_at_the_bottom_and_held_slots_stay_above() -> None:
     waterfall = WatchedWaterfall()
     rows = (SlotRow(duty=1.0), SlotRow(duty=0.0, held="ban"))
     all_ticks = tuple(tick(i, 1.0, 0.5) for i in range(41))
@@ -176,10 +182,11 @@ async def test_the_waterfall_sends_the_new_row_the_one_before_and_the_gap() -> N
         await pilot.pause()
         waterfall.__dict__["sent"] = []
         waterfall.show(WaterfallView(("block.0", "block.1"), rows, all_ticks))
-        assert sum(len(regions) for regions in waterfall.__dict__["sent"]) == 3
         shown = rows_of(waterfall)
-        assert sum("▸" in row for row in shown) == 1
+        assert [row.split()[0] for row in shown[3:-1]] == [str(step) for step in range(250, 410, 10)]
         assert "B" in shown[2]
+        sent = [region for regions in waterfall.__dict__["sent"] for region in regions]
+        assert {region.right for region in sent} == {5}, "only the step numbers differ"
 
 
 async def test_duty_reads_without_colour() -> None:
@@ -232,9 +239,12 @@ def test_memory_parts_fill_the_bar_and_none_is_lost() -> None:
     assert sum(shares([1, 10**9, 0, 5], 40)) == 40
     assert shares([1, 10**9, 0, 5], 40)[0] == 1
     split = MemorySplit(
-        step=1, weights=1, gradients=2, optimizer=3, activations=4, cache=5, other=6, total=100
+        step=1, weights=1, gradients=2, optimizer=3, activations=4, cache=5, other=6, total=60
     )
-    assert dict(MemoryView(split).parts)["free"] == 79
+    assert dict(MemoryView(split).parts)["free"] == 39
+    roomy = MemoryView(msgspec.structs.replace(split, total=1000))
+    assert [name for name, _ in roomy.parts] == ["weights", "gradients", "optimizer", "activations", "cache"]
+    assert roomy.free_bytes == 979
 
 
 def test_a_sparkline_says_the_shape() -> None:
