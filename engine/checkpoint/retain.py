@@ -7,6 +7,7 @@ A folder goes in two moves, rename then delete: a kill in between leaves a name 
 from __future__ import annotations
 
 import shutil
+from math import isfinite
 from pathlib import Path
 
 from engine.checkpoint.manifest import HELD, Damaged, Manifest, checkpoint_folders, parse_name, read
@@ -28,7 +29,10 @@ def retain(root: Path, keep: int) -> list[str]:
             continue  # not ours to delete: the next load says what is wrong with it
     newest = sorted(sealed, key=_age, reverse=True)
     stay = {folder for folder, _ in newest[:keep]}
-    measured = [(m.val_loss, folder) for folder, m in newest if m.val_loss is not None]
+    # A NaN is smaller than nothing and larger than nothing: left in, it would pass for the best.
+    measured = [
+        (m.val_loss, folder) for folder, m in newest if m.val_loss is not None and isfinite(m.val_loss)
+    ]
     if measured:
         stay.add(min(measured, key=lambda pair: pair[0])[1])
     gone = []

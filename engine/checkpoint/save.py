@@ -65,7 +65,7 @@ def write_checkpoint(root: Path, snapshot: Snapshot, wall_s: float) -> Manifest:
     Raises:
         OSError: the disk is full or fails. Nothing is left behind, and what was there is as it was.
     """
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    root.mkdir(mode=0o700, exist_ok=True)  # no parents: a run folder that was deleted stays deleted
     tensors = [*snapshot.model.values(), *snapshot.optimizer.values()]
     _check_room(root, sum(t.numel() * t.element_size() for t in tensors) + len(snapshot.state), snapshot.step)
     final = _free_name(root, snapshot.step)

@@ -12,6 +12,9 @@ from engine.protocol.events import Alarm, LogLine
 
 FP16_USUAL = 8
 """fp16 finds its loss scale by overflowing: a few steps left out in a row are how it works, not trouble."""
+STUCK_AFTER = 20
+"""Steps left out with none between: past any search for a loss scale (2**16 halves 16 times), so the weights
+themselves are spoilt, or something else that does not pass."""
 
 
 @dataclass(slots=True)
@@ -24,6 +27,13 @@ class LossGuard:
     _tell_at: int = 0
     """How many make the next alarm."""
     _told: bool = False
+    _in_a_row: int = 0
+    """Left out since the last step that was applied."""
+
+    @property
+    def stuck(self) -> bool:
+        """No step takes any more: what is saved now would only push good checkpoints out."""
+        return self._in_a_row >= STUCK_AFTER
 
     def look(self, step: int, steps: int, skipped: int, precision: str) -> Alarm | LogLine | None:
         """What to tell after a report; None: nothing new.
@@ -34,6 +44,7 @@ class LossGuard:
             skipped: how many of these had a loss or a gradient that is not finite.
             precision: the run's compute type.
         """
+        self._in_a_row = self._in_a_row + skipped if skipped == steps else 0
         if not skipped:
             return self._over(step)
         if not self._skipped:
@@ -52,7 +63,8 @@ class LossGuard:
             code="loss-not-finite",
             message=f"{self._skipped:,} of the {step - self._since_step:,} steps since step {self._since_step} had"
             " a loss or gradient that is not finite; they were not applied",
-            remedy=f"lower the learning rate{wider}; if it stays so, resume from an earlier checkpoint",
+            remedy=f"lower the learning rate{wider}; if it stays so, stop: nothing more is saved by itself, and a"
+            " resume goes on from the last good checkpoint",
         )
 
     def _over(self, step: int) -> LogLine | None:
@@ -62,5 +74,5 @@ class LossGuard:
             return None
         return LogLine(
             level="info",
-            text=f"loss and gradients are finite again at step {step}; {skipped:,} steps left out",
+            text=f"loss and gradients are finite again at step {step}; steps left out: {skipped:,}",
         )

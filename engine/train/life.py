@@ -88,7 +88,7 @@ def _train(run: Run, parts: Parts, past: Past, signals: Signals) -> tuple[RunEnd
         signals.arm()
         run.enter("starting", "")
         go_on(run, past)
-        settle_threads(run, past.state["threads"] if past.state else None)
+        settle_threads(run, past.state["threads"] if past.state and run.step else None)
         tell_start(run, parts, past.checkpoint)
         ended = train(run)
         signals.calm()

@@ -59,12 +59,17 @@ class MemoryWatch:
             self._device,
             slots=self._slots,
             stem=self._stem,
-            slot_states=[self._optimizer.slot_bytes(i) for i in range(len(self._slots))],
+            slot_states=[self._state_bytes(i) for i in range(len(self._slots))],
             stem_states=self._optimizer.stem_bytes(),
             saved=self._saved,
         )
         self._next_s = self._clock_s() + EVERY_S
         self._measuring = False
+
+    def _state_bytes(self, slot: int) -> int:
+        """Of a slot's optimizer states; on a CPU the parked ones too, for host memory is where it trains."""
+        parked = self._optimizer.parked_bytes(slot) if self._device.type == "cpu" else 0
+        return self._optimizer.slot_bytes(slot) + parked
 
     def take(self) -> MemorySplit | None:
         """The newest split that was not taken yet."""

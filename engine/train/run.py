@@ -18,6 +18,7 @@ from engine import evaluate
 from engine.checkpoint.writer import CheckpointWriter, Failed, Saved
 from engine.control.mailbox import Accepted, Mailbox
 from engine.data.loader import Loader, ValidationSet
+from engine.errors import SlotdeckError
 from engine.models.slotted import SlottedModel
 from engine.optim.adamw import SlotAdamW
 from engine.precision.policy import dtype_of
@@ -48,6 +49,8 @@ from engine.train.step import take_step
 
 DUE = "due"
 """The reason of a save that the profile asked for."""
+PROGRESS_EVERY_S = 0.1
+"""Small batches come by the thousand: the feed and the log need ten a second."""
 
 
 @dataclass
@@ -176,9 +179,17 @@ class Run:
                 self.pause("stepped")
 
     def report(self) -> None:
-        """Say what the steps since the last report did. The one place where the device is read."""
+        """Say what the steps since the last report did. The one place where the device is read.
+
+        Raises:
+            SlotdeckError: the run folder is gone, so whatever is trained from here on would be lost.
+        """
         if not self.meter.has_steps:
             return
+        if not self.run_dir.is_dir():
+            raise SlotdeckError(
+                f"{self.run_dir} is gone: deleted or moved while it trained", "start a new run"
+            )
         r = self.meter.read()
         speed = self.meter.seconds_per_step
         overridden = any(row.precision for row in self.plan.rows) if self.plan else False
@@ -222,7 +233,7 @@ class Run:
             self.evaluate()
         if self.tokenizer is not None and _due(self.step, profile.sample.every):
             self.sample(profile.sample.prompt)
-        if not last and _due(self.step, profile.checkpoint.every):
+        if not last and _due(self.step, profile.checkpoint.every) and not self.loss_guard.stuck:
             self.save(DUE)
 
     def evaluate(self, command_id: str = "") -> None:
@@ -230,8 +241,13 @@ class Run:
         self.report()
         started = time.perf_counter()
 
+        told_s = started
+
         def told(done: int, total: int) -> None:
-            self.log.emit(Progress(task="evaluate", done=done, total=total))
+            nonlocal told_s
+            if done == total or time.perf_counter() - told_s >= PROGRESS_EVERY_S:
+                told_s = time.perf_counter()
+                self.log.emit(Progress(task="evaluate", done=done, total=total))
             if self.signals and done < total:
                 raise _CutShort(f"evaluation cut short by a signal, {done} of {total} batches done")
 
@@ -356,7 +372,8 @@ class Run:
         finished = self.step >= self.total_steps
         if self.state != "stopping":
             self.enter("stopping", "the last step is done" if finished else self.stop_reason)
-        wanted = finished or self.save_at_stop
+        stuck = self.loss_guard.stuck
+        wanted = (finished or self.save_at_stop) and not stuck
         if wanted and self.last_saved != self.step:
             self.save("finished" if finished else self.stop_reason)
         self.writer.drain()
@@ -365,6 +382,9 @@ class Run:
         if wanted and self.save_error is not None:
             reason = f"{reason}, but not saved: {self.save_error.message}"
             remedy = f"{self.save_error.remedy}; a resume goes on from the checkpoint before"
+        elif stuck:
+            reason = f"{reason}, but not saved: the last steps had no finite loss and were not applied"
+            remedy = "resume from the last good checkpoint with a lower learning rate: --set optim.lr=X"
         return RunEnded(step=self.step, outcome=outcome, reason=reason, remedy=remedy)
 
 

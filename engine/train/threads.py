@@ -37,7 +37,7 @@ class ThreadTrial:
 
     chosen: int
     milliseconds: dict[int, float]
-    """Median time of one forward and backward pass, by number of threads."""
+    """Median time of one forward and backward pass, by number of threads; empty if the trial was given up."""
 
     def describe(self) -> str:
         """`1 torch thread (1: 310 ms, 2: 420 ms)`."""
@@ -65,7 +65,8 @@ def settle_threads(run: Run, resumed_with: int | None) -> None:
         lambda done, total: run.log.emit(Progress(task="warm-up", done=done, total=total)),
         lambda: bool(run.signals),
     )
-    run.log.emit(LogLine(level="info", text=f"threads measured in warm-up: {trial.describe()}"))
+    if trial.milliseconds:
+        run.log.emit(LogLine(level="info", text=f"threads measured in warm-up: {trial.describe()}"))
 
 
 def _rehearsal(run: Run) -> Callable[[], None]:
@@ -100,7 +101,7 @@ def try_threads(
         work: one forward and backward pass; run once more than timed, to warm up.
         numbers: of threads, ascending.
         told: called with (done, total) as it goes.
-        hurry: looked at between rounds; true ends the trial with what is known.
+        hurry: looked at between passes; true gives the trial up and sets the first number.
     """
     begun = time.perf_counter()
     torch.set_num_threads(numbers[0])
@@ -109,6 +110,9 @@ def try_threads(
     racing = list(numbers)
     for round_ in range(ROUNDS):
         for i, n in enumerate(racing):
+            if hurry():
+                torch.set_num_threads(numbers[0])
+                return ThreadTrial(numbers[0], {})
             torch.set_num_threads(n)
             start = time.perf_counter()
             work()
@@ -116,7 +120,7 @@ def try_threads(
             told(round_ * len(racing) + i + 1, ROUNDS * len(racing))
         best = min(min(times) for times in seconds.values())
         racing = [n for n in racing if min(seconds[n]) < HOPELESS * best]
-        if hurry() or time.perf_counter() - begun > PATIENCE_S:
+        if time.perf_counter() - begun > PATIENCE_S:
             break
     medians = {n: 1000 * statistics.median(times) for n, times in seconds.items()}
     chosen = numbers[0]
