@@ -176,6 +176,9 @@ def _end(teller: Teller, engine: Spawned | None, run_dir: Path, say: Callable[[s
     if teller.ended is not None:
         return 0 if teller.ended.outcome in ("finished", "stopped") else 1
     status = engine.process.poll() if engine else None
+    if status == 0:
+        say("the engine ended in order, but the log could not take its last words: is the disk full?")
+        return 1
     how = f" ({signal.Signals(-status).name})" if status is not None and status < 0 else ""
     say(f"the engine went without a word{how}; its output is in {one_line(str(run_dir / 'engine.out'))}")
     return 1

@@ -12,6 +12,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from engine.errors import SlotdeckError
@@ -141,17 +142,29 @@ def _read_profile(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SlotdeckError(f"{path} cannot be read: {error}", "restore it; the log holds it too") from None
+        why = getattr(error, "strerror", None) or error
+        raise SlotdeckError(f"{path} cannot be read: {why}", "restore it; the log holds it too") from None
 
 
 def _replace(path: Path, text: str) -> None:
-    """All of the new text or all of the old, whenever the machine stops."""
+    """All of the new text or all of the old, whenever the machine stops.
+
+    Raises:
+        SlotdeckError: it cannot be written; the old text stands.
+    """
     part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise SlotdeckError(
+            f"{path} cannot be written: {error.strerror}", "check the run folder and the free space"
+        ) from None
 
 
 def _launch(run_dir: Path, resume: bool, say: Say) -> Spawned:

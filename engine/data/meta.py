@@ -71,7 +71,9 @@ def read(data_dir: Path) -> Meta | None:
         meta = msgspec.json.decode(path.read_bytes(), type=Meta)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise SlotdeckError(f"{path} cannot be read: {error.strerror}", "check its permissions") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise SlotdeckError(f"{path} cannot be read: {error}", "prepare the data again") from None
     if meta.format != FORMAT or meta.version != 1:
         raise SlotdeckError(

@@ -26,6 +26,7 @@ from engine.data.shard_writer import ShardWriter
 from engine.data.sources import Reading
 from engine.data.split import Splitter
 from engine.errors import SlotdeckError
+from engine.text import one_line
 from engine.tokenizer import bpe
 
 SHARD_TOKENS = 100_000_000
@@ -134,7 +135,7 @@ def prepare(
             text_column=text_column,
             text_key=text_key,
             label=label,
-            inputs=tuple(path.name for path in files[:20]),
+            inputs=tuple(one_line(path.name) for path in files[:20]),
         )
         staging.write_file(folder / meta_file.TOKENIZER_NAME, vocabulary.to_json().encode())
         staging.write_file(folder / meta_file.NAME, meta_file.encode(meta))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,18 +64,28 @@ def create_run(
     try:
         runs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         run_dir.mkdir(mode=0o700)
+    except FileExistsError as error:
+        if Path(error.filename) != run_dir:
+            raise SlotdeckError(
+                f"{runs_dir} is a file, not a folder of runs", "give another --runs folder"
+            ) from None
+        raise SlotdeckError(f"{run_dir} exists already", "start again in a second") from None
+    except OSError as error:
+        raise _cannot_make(run_dir, error) from None
+    try:
         for part in ("log", "checkpoints", "artifacts"):
             (run_dir / part).mkdir(mode=0o700)
         fd = os.open(run_dir / "profile.toml", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(fd, "w", encoding="utf-8") as file:
             file.write(profile_toml)
-    except FileExistsError:
-        raise SlotdeckError(f"{run_dir} exists already", "start again in a second") from None
     except OSError as error:
-        raise SlotdeckError(
-            f"{run_dir} cannot be made: {error.strerror}", "give another --runs folder"
-        ) from None
+        shutil.rmtree(run_dir, ignore_errors=True)
+        raise _cannot_make(run_dir, error) from None
     return run_dir
+
+
+def _cannot_make(run_dir: Path, error: OSError) -> SlotdeckError:
+    return SlotdeckError(f"{run_dir} cannot be made: {error.strerror}", "give another --runs folder")
 
 
 def list_runs(runs_dir: Path) -> list[RunSummary]:
