@@ -65,7 +65,7 @@ KEYS: tuple[Key, ...] = (
     Key("left_square_bracket", "[", "slot(-1)", "slot", "Select the slot to the left", _R, "Slots"),
     Key("right_square_bracket", "]", "slot(1)", "slot", "Select the slot to the right", _R, "Slots"),
     Key("0,1,2,3,4,5,6,7,8,9", "0-9", "digit", "slot", "Select a slot by its number", _LR, "Slots"),
-    Key("escape", "esc", "put_away", "no slot", "Put away the alarm that is shown, else select no slot", _LR,
+    Key("escape", "esc", "put_away", "no slot", "Select no slot; when none is, put away the alarm", _LR,
         "Slots"),
     Key("p", "p", "pin", "pin", "Keep the selected slot on", _L, "Slots", "pin", "control", bar=3),
     Key("b", "b", "ban", "ban", "Keep the selected slot off", _L, "Slots", "ban", "control", bar=4),
@@ -79,7 +79,7 @@ KEYS: tuple[Key, ...] = (
         "control"),
     Key("n", "n", "fill('note ')", "note", "Write a remark into the log", _L, "Settings", "note", "control"),
     Key("t", "t", "take_lease", "take controls", "Have the controls, whoever holds them",
-        _L, "Settings", needs="control"),
+        _L, "Settings", needs="control", bar=2),
     # replay
     Key("space", "space", "toggle_play", "play", "Play or hold", _R, "Replay", bar=1),
     Key("plus,equals_sign", "+", "speed(2)", "faster", "Play twice as fast", _R, "Replay", bar=5),

@@ -12,6 +12,7 @@ from deck_app import settle, still_deck, until
 from fake_run import FakeRun, write_fake_run
 from textual.widgets import Input, OptionList
 
+from engine.protocol import events as e
 from tui.app import SlotdeckApp, replay_screen
 from tui.screens.home import HomeScreen
 from tui.settings import Settings
@@ -173,6 +174,56 @@ def test_cockpit_with_a_lost_link(snap_compare, midway, size):
 def test_cockpit_of_an_ended_run(snap_compare, whole):
     app, before = deck(whole, status="ended", detail="finished: all steps done")
     assert snap_compare(app, terminal_size=(80, 24), run_before=before)
+
+
+def test_cockpit_of_a_killed_run(snap_compare, midway):
+    how = "the engine was killed after step 1,800; go on with: slotdeck resume 20261121-090000-demo-3f2a"
+    app, before = deck(midway, status="ended", detail=how)
+    assert snap_compare(app, terminal_size=(80, 24), run_before=before)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x32", "200x50"])
+def test_cockpit_paused_with_an_alarm_and_a_sample(snap_compare, midway, size):
+    app, before = deck(midway, "w")
+
+    async def paused(pilot):
+        await before(pilot)
+        store = app.screen.store
+        for event in (
+            e.StateChanged(state="paused", step=1800, reason="paused by the operator"),
+            e.Sampled(step=1800, branch=0, prompt="def ", text="read(path):\n    return open(path)", seconds=0.2),
+            e.Alarm(step=1800, level="error", code="disk-full", message="the disk is full: checkpoints and the "
+                    "log wait", remedy="make room on /data; training goes on"),
+        ):  # fmt: skip
+            store.apply(store.head_seq + 1, store.wall_s, event)
+        await settle(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=paused)
+
+
+def test_cockpit_that_only_watches(snap_compare, midway):
+    app, before = deck(midway, read_only=True, client_id="c-bob")
+    assert snap_compare(app, terminal_size=(80, 24), run_before=before)
+
+
+def test_cockpit_while_another_has_the_controls(snap_compare, midway):
+    app, before = deck(midway, client_id="c-bob")
+    assert snap_compare(app, terminal_size=(120, 32), run_before=before)
+
+
+def test_the_full_feed(snap_compare, whole):
+    app, before = deck(whole, "f")
+    assert snap_compare(app, terminal_size=(80, 24), run_before=before)
+
+
+@pytest.mark.parametrize(
+    "colours", [{"NO_COLOR": "1"}, {"TEXTUAL_COLOR_SYSTEM": "standard"}], ids=["none", "16"]
+)
+def test_cockpit_in_few_colours(snap_compare, midway, colours, monkeypatch):
+    for name, value in colours.items():
+        monkeypatch.setenv(name, value)
+    app, before = deck(midway, "4")
+    assert snap_compare(app, terminal_size=(120, 32), run_before=before)
 
 
 def test_commands_on_their_way(snap_compare, midway):

@@ -269,7 +269,8 @@ class LiveSource:
             return "ended", "the engine has not started"
         return (
             "ended",
-            f"the engine was killed after step {self._store.step}; resume continues from a checkpoint",
+            f"the engine was killed after step {self._store.step:,}; "
+            f"go on with: slotdeck resume {self._run_dir.name}",
         )
 
     async def _pause(self, seconds: float) -> None:

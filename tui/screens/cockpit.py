@@ -42,7 +42,11 @@ class CockpitScreen(Deck):
     @property
     def labels_now(self) -> dict[str, str]:
         """For the key bar."""
-        return {"toggle_pause": "resume"} if self.store.state == "paused" else {}
+        elsewhere = self.store.lease.holder not in ("", self._client_id)
+        return {
+            "toggle_pause": "resume" if self.store.state == "paused" else "pause",
+            "take_lease": "take controls" if elsewhere else "",
+        }
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Keys that steer are there only while steering is possible."""

@@ -49,7 +49,7 @@ def _rows(life: CommandLife, width: int, now_s: float) -> list[Content]:
 
 
 def _line(glyph: str, glyph_style: str, text: str, note: str, note_style: str, width: int) -> Content:
-    note = fit(note, max(8, width - 14))
+    note = fit(note, max(8, width - 8))
     text = fit(text, max(4, width - len(note) - 4))
     gap = " " * max(1, width - 2 - len(text) - len(note))
     return Content.assemble((glyph, glyph_style), " ", text, gap, (note, note_style))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from inspect import isawaitable
 
 from textual.app import ComposeResult
+from textual.content import Content
 from textual.screen import Screen
 
 from engine.errors import SlotdeckError
@@ -68,8 +69,7 @@ class Deck(Screen[None]):
 
     def on_mount(self) -> None:
         """Open the source beside the screen, and start painting; the run's name is in the first frame."""
-        title = heading(self.store, self.run_name, self.app.size.width - 2, self._client_id, self.read_only)
-        self.query_one("#heading", TextRows).show([title])
+        self.query_one("#heading", TextRows).show([self._heading(self.app.size.width - 2)])
         self.run_worker(self._fill_store(), group="source")
         self.set_interval(self._period_s, self.paint)
         self.call_after_refresh(self.paint)
@@ -103,10 +103,12 @@ class Deck(Screen[None]):
     def _paint(self, topics: set[str]) -> None:
         if self.has_class("too-small") or not self.is_mounted:
             return
-        width = self.size.width - 2
-        title = heading(self.store, self.run_name, width, self._client_id, self.read_only)
+        title = self._heading(self.size.width - 2)
         self.query_one(Panels).paint(topics, title, self.now_s(), self.whole)
         self.query_one(KeyBar).redraw()
+
+    def _heading(self, width: int) -> Content:
+        return heading(self.store, self.run_name, width, self._client_id, self.read_only, self.now_s())
 
     def now_s(self) -> float:
         """The time that ages count from."""
@@ -146,11 +148,10 @@ class Deck(Screen[None]):
         self._paint({"slots"})
 
     def action_put_away(self) -> None:
-        """The alarm that is shown, else the selected slot."""
-        if self.query_one(Panels).has_class("alarmed"):
+        """The selected slot, else the alarm that is shown."""
+        if self.choices.slot.at is None:
             self.choices.read_to = max(1, self.store.head_seq)
-        else:
-            self.choices.slot.pick(None)
+        self.choices.slot.pick(None)
         self._paint({"slots"})
 
     # -- the chart ---------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from textual.content import Content
 
 from engine.text import one_line
 from engine.units import format_count
-from tui.state.formatting import clock, fit
+from tui.state.formatting import countdown, fit
 from tui.state.store import RunStore
 
 _STATES = {
@@ -25,21 +25,28 @@ _LINKS = {
 }
 
 
-def heading(store: RunStore, run_name: str, width: int, client_id: str, read_only: bool) -> Content:
-    """One row of at most `width` cells; the run's name gives way first, then why the link is down."""
-    state, lease = _state(store), _lease(store, client_id, read_only)
-    link = _link(store, width - state.cell_length - lease.cell_length - 22)
-    right = Content.assemble(link, "   " if lease.plain else "", lease)
+SILENT_AFTER_S = 5.0
+"""A live engine speaks every second; without a word for so long, that is said."""
+
+
+def heading(
+    store: RunStore, run_name: str, width: int, client_id: str, read_only: bool, now_s: float
+) -> Content:
+    """One row of at most `width` cells; the run's name gives way first."""
+    state, lease = _state(store, now_s), _lease(store, client_id, read_only)
+    right = Content.assemble(_link(store), "   " if lease.plain else "", lease)
     room = width - right.cell_length - state.cell_length - 4
     left = Content.assemble((fit(one_line(run_name), max(8, room)), "bold"), "  ", state)
     gap = width - left.cell_length - right.cell_length
     return Content.assemble(left, " " * max(2, gap), right)
 
 
-def _state(store: RunStore) -> Content:
+def _state(store: RunStore, now_s: float) -> Content:
     if store.ended is not None:
         colour = "$error" if store.ended.outcome == "failed" else "$quiet"
         return Content.assemble((f"■ {store.ended.outcome}", colour))
+    if store.link.status == "ended" and store.run is not None:
+        return Content.assemble(("✗ killed", "$error"))
     glyph, colour = _STATES.get(store.state, ("◌", "$quiet"))
     if store.link.status == "lost":
         colour = "$quiet"  # what was true when the link broke
@@ -47,21 +54,17 @@ def _state(store: RunStore) -> Content:
         task = store.progress
         done = f"{one_line(task.task)} {format_count(task.done)}/{format_count(task.total)}"
         return Content.assemble((f"{glyph} {store.state or 'starting'}", colour), (f"  {done}", "$quiet"))
+    silent_s = now_s - store.wall_s
+    if store.link.status == "live" and store.wall_s and silent_s >= SILENT_AFTER_S:
+        silence = f"  silent for {countdown(silent_s).strip()}"
+        return Content.assemble((f"{glyph} {store.state}", "$quiet"), (silence, "$warning"))
     return Content.assemble((f"{glyph} {store.state or 'no news yet'}", colour))
 
 
-def _link(store: RunStore, room: int) -> Content:
-    link = store.link
-    text = {
-        "connecting": "connecting…",
-        "live": "live",
-        "lost": f"link lost at {clock(link.since_wall_s)}",
-        "replay": "replay",
-        "ended": "engine ended",
-    }.get(link.status, link.status)
-    if link.detail and link.status in ("lost", "ended"):
-        text = fit(f"{text}: {one_line(link.detail)}", max(room, len(text)))
-    return Content.assemble((text, _LINKS.get(link.status, "$quiet")))
+def _link(store: RunStore) -> Content:
+    status = store.link.status
+    said = {"connecting": store.link.detail or "connecting", "lost": "link lost", "ended": "engine ended"}
+    return Content.assemble((one_line(said.get(status, status)), _LINKS.get(status, "$quiet")))
 
 
 def _lease(store: RunStore, client_id: str, read_only: bool) -> Content:
@@ -71,5 +74,5 @@ def _lease(store: RunStore, client_id: str, read_only: bool) -> Content:
         return Content.assemble(("you have the controls", "$success"))
     if store.lease.holder:
         who = one_line(store.lease.who or store.lease.holder, 24)
-        return Content.assemble((f"{who} has the controls", "$warning"))
+        return Content.assemble((f"{who} has the controls elsewhere", "$warning"))
     return Content.assemble(("watching" if read_only else "controls free", "$quiet"))

@@ -9,7 +9,7 @@ from tui.keys import Key, Place, keys_for
 
 
 class KeyBar(Widget):
-    """Drawn from the key table; a screen's `labels_now` says what an action would do just now."""
+    """Drawn from the key table; a screen's `labels_now` says what an action would do just now: empty, nothing."""
 
     def __init__(self, place: Place) -> None:
         super().__init__(id="key-bar")
@@ -35,7 +35,7 @@ class KeyBar(Widget):
         applies = [
             (key.shown.split(" or ")[0], now.get(key.action, key.label))
             for key in self._keys
-            if self._applies(key)
+            if self._applies(key) and now.get(key.action, key.label)
         ]
         keep, room = [], self.size.width - 2
         last = applies[-2:]  # leave and help

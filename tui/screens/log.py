@@ -65,7 +65,8 @@ class LogScreen(Screen[None]):
         if now == self._shown or width < 1:
             return
         self._shown, at_end = now, self._shown[1] is None or log.is_vertical_scroll_end
-        title = f"What happened: {len(items)} line{'' if len(items) == 1 else 's'}"
+        older = len(items) == self._store.feed.maxlen
+        title = f"What happened{f': the last {len(items)} lines' if older else ''}"
         self.query_one("#log-title", Static).update(Content.assemble((title, "bold")))
         self.query_one("#log-lines", Static).update(Content("\n").join(log_rows(items, width)))
         if at_end:

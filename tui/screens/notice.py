@@ -1,31 +1,50 @@
-"""The row that appears when something is wrong: the newest alarm, or what the log lacks, and how to put it away."""
+"""What appears under the heading when something is wrong: link, end of the run, alarm, log; and what to do."""
 
 from __future__ import annotations
 
 from textual.content import Content
 
+from engine.text import one_line
 from tui.state.feed import ERROR
-from tui.state.formatting import clock, fit
+from tui.state.formatting import clock
 from tui.state.store import RunStore
 
+MAX_ROWS = 3
 
-def notice(store: RunStore, read_to: int, width: int) -> Content | None:
-    """One row of at most `width` cells; `None` when all is well or has been put away."""
+
+def notice(store: RunStore, read_to: int, width: int) -> list[Content]:
+    """A row or two of at most `width` cells; none when all is well. Alarms up to `read_to` have been put away."""
+    link, ended = store.link, store.ended
+    if link.status == "lost":
+        since = clock(link.since_wall_s)
+        return _rows(f"link lost at {since}: {one_line(link.detail)}; trying again", "", True, width)
+    if link.status == "ended" and ended is None:
+        return _rows(one_line(link.detail), "", True, width)
+    if ended is not None and ended.outcome == "failed":
+        remedy = f"; {one_line(ended.remedy)}" if ended.remedy else ""
+        return _rows(f"failed at step {ended.step:,}: {one_line(ended.reason)}{remedy}", "", True, width)
     news = [item for item in store.alarms if item.seq > read_to]
     if news:
         more = f"   and {len(news) - 1} more" if len(news) > 1 else ""
-        return _row(news[-1].text, more, clock(news[-1].wall_s), news[-1].level == ERROR, width)
+        said = f"{clock(news[-1].wall_s)} {news[-1].text}"
+        return _rows(said, f"{more}   f all   esc seen", news[-1].level == ERROR, width)
     if store.damaged and not read_to:
-        places = "place" if store.damaged == 1 else "places"
-        said = f"the log is damaged in {store.damaged} {places}; what could be read is shown"
-        return _row(said, "", "", False, width)
-    return None
+        places = "one place" if store.damaged == 1 else f"{store.damaged} places"
+        return _rows(
+            f"the log is damaged in {places}; what can be read is shown", "   esc seen", False, width
+        )
+    return []
 
 
-def _row(text: str, more: str, when: str, error: bool, width: int) -> Content:
+def _rows(text: str, end: str, error: bool, width: int) -> list[Content]:
     colour = "$error" if error else "$warning"
-    end = f"{more}   f all   esc seen"
-    head = f"! {when} " if when else "! "
-    said = fit(text, max(10, width - len(head) - len(end)))
-    gap = " " * max(0, width - len(head) - len(said) - len(end))
-    return Content.assemble((head, f"{colour} bold"), (said, colour), gap, (end, "$quiet"))
+    lines = Content(text).wrap(max(10, width - 2 - len(end)))[:MAX_ROWS]
+    return [
+        Content.assemble(
+            ("! " if y == 0 else "  ", f"{colour} bold"),
+            (line.plain, colour),
+            " " * max(0, width - 2 - line.cell_length - len(end)) if y == 0 else "",
+            (end if y == 0 else "", "$quiet"),
+        )
+        for y, line in enumerate(lines)
+    ]

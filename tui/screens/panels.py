@@ -76,9 +76,10 @@ class Panels(Vertical):
         return self.query_one(selector, TextRows)
 
     def _paint_notice(self, width: int) -> None:
-        row = notice(self._store, self._choices.read_to, width)
-        self.set_class(row is not None, "alarmed")
-        self._rows("#notice").show([row] if row is not None else [])
+        rows, box = notice(self._store, self._choices.read_to, width), self._rows("#notice")
+        if box.styles.height is None or box.styles.height.value != len(rows):
+            box.styles.height = len(rows)
+        box.show(rows)
 
     def _paint_slots(self) -> None:
         slots = self.query_one(Waterfall)

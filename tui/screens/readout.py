@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from engine.protocol.events import StepReport
+from engine.text import one_line
 from engine.units import format_count
 from tui.state.formatting import countdown, fixed, rate
 from tui.state.store import RunStore
@@ -33,12 +34,18 @@ def _progress(store: RunStore, now_s: float) -> list[_Cell]:
 def _training(store: RunStore) -> list[_Cell]:
     report = store.report
     return [
-        ("lr", f"{report.lr:7.1e}" if report else "    n/a"),
-        ("precision", f"{report.precision if report else 'n/a':<4}"),
+        ("lr", (f"{report.lr:7.1e}" if report else "    n/a") + _next(store, "lr")),
+        ("precision", f"{report.precision if report else 'n/a':<4}" + _next(store, "precision")),
         ("grad norm", fixed(report.grad_norm if report else None)),
         ("tokens", f"{format_count(report.tokens if report else None):>6}"),
         ("checkpoint", f"at {store.checkpoints[-1].step:,}" if store.checkpoints else "none yet"),
     ]
+
+
+def _next(store: RunStore, setting: str) -> str:
+    """What the operator has set it to, until a step has used it."""
+    value = store.set_since.get(setting, "")
+    return f" → {one_line(value)}" if value else ""
 
 
 def _split(report: StepReport | None) -> str:

@@ -110,8 +110,7 @@ def _accepted(event: e.CommandAccepted) -> _Phrase:
 
 def _applied(event: e.CommandApplied) -> _Phrase:
     change = f"{event.before} → {event.after}" if event.before else event.after
-    told = event.after and event.text.endswith(event.after)  # as a note is
-    return "command", "✓", f"{event.text} applied" + ("" if told else _because(change)), GOOD
+    return "command", "✓", f"{event.text} applied" + ("" if event.verb == "note" else _because(change)), GOOD
 
 
 def _refused(event: e.CommandRefused) -> _Phrase:

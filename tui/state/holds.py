@@ -50,10 +50,8 @@ def with_hold(plan: SlotPlanned, hold: Hold) -> SlotPlanned:
     """The plan with the hold marked; what the slot does changes with the next step."""
     rows = list(plan.rows)
     if hold.slot < len(rows):
-        what = f"{hold.held} by the operator" if hold.held else "released to the policy"
-        rows[hold.slot] = replace(
-            rows[hold.slot], held=hold.held, until=hold.until, reason=f"{what}, from the next step on"
-        )
+        reason = f"{'' if hold.held else 'released '}by the operator, from the next step on"
+        rows[hold.slot] = replace(rows[hold.slot], held=hold.held, until=hold.until, reason=reason)
     return replace(plan, rows=rows)
 
 

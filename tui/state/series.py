@@ -140,6 +140,7 @@ class Curve:
         begin, stop = bisect_left(level.step, first), bisect_right(level.step, last)
         scale = width / (end - start)
         edge = width - 1
+        before = width
         for step, bottom, top in zip(
             level.step[begin:stop], level.low[begin:stop], level.high[begin:stop], strict=True
         ):
@@ -150,6 +151,11 @@ class Curve:
                 low[x] = bottom
             if top > high[x]:
                 high[x] = top
+            if x - before > 1 and bottom < top:  # a bucket reaches back to the one before it
+                for gap in range(before + 1, x):
+                    low[gap] = min(bottom, low[gap])
+                    high[gap] = max(top, high[gap])
+            before = x
 
     def _level_for(self, first: int, last: int, enough: int) -> _Level:
         """The coarsest level that still has `enough` entries there."""

@@ -102,6 +102,8 @@ class RunStore:
         self.samples: deque[e.Sampled] = deque(maxlen=32)
         self.checkpoints: list[e.CheckpointSaved] = []
         self.alarms: deque[FeedItem] = deque(maxlen=64)
+        self.set_since: dict[str, str] = {}
+        """`lr` and `precision` as set since the last report: what the next one will say."""
         self.hardware: e.Hardware | None = None
         self.memory: e.MemorySplit | None = None
         self.progress: e.Progress | None = None
@@ -212,7 +214,7 @@ class RunStore:
         """Seconds of running left at Unix time `now_s`: the report's figure, counting down while it runs."""
         if self.report is None or self.report.eta_s is None or self.ended is not None:
             return None
-        if self.state != "running":
+        if self.state != "running" or self.link.status in ("lost", "ended"):
             return self.report.eta_s
         return max(0.0, self.report.eta_s - max(0.0, now_s - self.report_wall_s))
 
@@ -247,6 +249,7 @@ class RunStore:
 
     def _step_report(self, event: e.StepReport) -> None:
         self.report, self.report_wall_s, self.branch = event, self.wall_s, event.branch
+        self.set_since = {}
         for name in SCALARS:
             self.series[name].append(event.branch, event.step, getattr(event, name), event.step - event.steps)
         if self.slots.reported(event, self.wall_s):
@@ -295,6 +298,8 @@ class RunStore:
         self.commands.applied(event, self.wall_s)
         self.rev = event.rev
         self.ticks.append(Tick(event.step, event.branch, self.wall_s, event.text, event.verb))
+        if event.verb == "lr" or (event.verb == "precision" and "slot=" not in event.text):
+            self.set_since = {**self.set_since, event.verb: event.after}
         hold = hold_of(event, self.slot_names)
         if hold is not None and self.plan is not None:
             self.plan = with_hold(self.plan, hold)

@@ -108,6 +108,8 @@ class Chart(Lines[ChartView]):
         start, end = self._domain(view)
         drawn = [(c, c.series.live(start, end, cells * 2)) for c in view.curves if c.kind != "points"]
         scale = log10 if view.log else float
+        dense = [c for c in view.curves if c.kind == "points" and _count(c.series, start, end) > cells // 2]
+        drawn += [(c, c.series.live(start, end, cells * 2)) for c in dense]
         low, high = self._range(view, drawn, start, end)
         if low > high:
             return [legend, *[[]] * (rows // 2), [(view.empty.center(width), self.look("axis"))]]
@@ -121,7 +123,9 @@ class Chart(Lines[ChartView]):
             canvas = Canvas(cells, rows)
             canvas.line(columns, low, high, scale)
             _paint(grid, canvas, self.look(curve.kind))
-        self._points(view, grid, start, end, low, high)
+        for curve in view.curves:
+            if curve.kind == "points" and curve not in dense:
+                self._points(curve.series, view.log, grid, start, end, low, high)
         self._cursor(view, grid, start, end)
         out = [legend]
         names = self._y_labels(view, low, high, rows)
@@ -150,7 +154,7 @@ class Chart(Lines[ChartView]):
             a, b = extent(columns, scale, OUTLIERS if curve.kind == "line" else 0.0)
             low, high = min(low, a), max(high, b)
         for curve in view.curves:
-            if curve.kind == "points":
+            if curve.kind == "points" and curve not in (other for other, _ in drawn):
                 for step, value, _ in curve.series.points():
                     if start <= step <= end and (value > 0 or not view.log):
                         low, high = min(low, scale(value)), max(high, scale(value))
@@ -173,18 +177,22 @@ class Chart(Lines[ChartView]):
         return grid
 
     def _points(
-        self, view: ChartView, grid: list[list[_Cell]], start: float, end: float, low: float, high: float
+        self,
+        series: Series,
+        log: bool,
+        grid: list[list[_Cell]],
+        start: float,
+        end: float,
+        low: float,
+        high: float,
     ) -> None:
         rows, cells = len(grid), len(grid[0])
-        for curve in view.curves:
-            if curve.kind != "points":
+        for step, value, live in series.points():
+            if not start <= step <= end or (log and value <= 0):
                 continue
-            for step, value, live in curve.series.points():
-                if not start <= step <= end or (view.log and value <= 0):
-                    continue
-                y = int((high - (log10(value) if view.log else value)) / (high - low) * rows)
-                mark = ("●", self.look("points")) if live else ("○", self.look("dim"))
-                grid[min(max(y, 0), rows - 1)][_cell(step, start, end, cells)] = mark
+            y = int((high - (log10(value) if log else value)) / (high - low) * rows)
+            mark = ("●", self.look("points")) if live else ("○", self.look("dim"))
+            grid[min(max(y, 0), rows - 1)][_cell(step, start, end, cells)] = mark
 
     def _cursor(self, view: ChartView, grid: list[list[_Cell]], start: float, end: float) -> None:
         if view.cursor is None or not start <= view.cursor <= end:
@@ -242,7 +250,10 @@ class Chart(Lines[ChartView]):
             at = min(max(GUTTER + x - len(text) // 2, 0), GUTTER + cells - len(text))
             if at >= 0 and not "".join(words[max(at - 2, 0) : at + len(text) + 1]).strip():
                 words[at : at + len(text)] = text
-        marks = [(s, ("◆", self.look("checkpoint"))) for s in view.checkpoints]
+        saved = [step for step in view.checkpoints if start <= step <= end]
+        if len(saved) > cells // 4:  # too many to tell apart: the newest
+            saved = saved[-1:]
+        marks = [(s, ("◆", self.look("checkpoint"))) for s in saved]
         marks += [(s, ("▲", self.look("tick"))) for s in view.ticks]
         marks += [(s, ("!", self.look("bad"))) for c in view.curves for s in c.series.not_finite]
         for at_step, mark in marks:
@@ -258,6 +269,10 @@ _Cell = tuple[str, Style]
 
 def _cell(step: float, start: float, end: float, cells: int) -> int:
     return min(cells - 1, int((step - start) / (end - start) * cells))
+
+
+def _count(series: Series, start: float, end: float) -> int:
+    return sum(start <= step <= end for step, _, _ in series.points())
 
 
 def _paint(grid: list[list[_Cell]], canvas: Canvas, style: Style) -> None:

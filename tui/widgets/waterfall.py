@@ -71,7 +71,7 @@ class Waterfall(Lines[WaterfallView]):
         out: list[Pieces] = [
             [
                 ("slots ", self.look("title")),
-                (f"{active:g} of {count} at work  ", muted),
+                (f"{active:g} of {count}{' at work' if width >= 32 else ''}  ", muted),
                 (view.policy, muted),
             ]
         ]

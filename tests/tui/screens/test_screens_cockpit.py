@@ -6,8 +6,10 @@ from fake_run import FakeRun, write_fake_run
 from textual.widgets import Input, OptionList, Static
 
 from engine.protocol import commands as c
+from engine.protocol import events as e
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
+from tui.screens.log import LogScreen
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +128,8 @@ async def test_taking_the_controls(run_dir):
 async def test_a_lost_link_is_named_with_its_reason_and_keys_that_steer_are_gone(run_dir):
     app, link = still_deck(run_dir, "lost", "the engine closed the line")
     async for _ in pressed(app, link, "space"):
-        assert "link lost at" in text_of(app, "#heading")
-        assert "the engine closed the line" in text_of(app, "#heading")
+        assert "link lost" in text_of(app, "#heading")
+        assert "the engine closed the line; trying again" in text_of(app, "#notice")
         assert link.sent == []
 
 
@@ -136,7 +138,86 @@ async def test_an_ended_run_says_how_it_ended(tmp_path):
     app, link = still_deck(run_dir, "ended", "failed: the loss is not finite since step 2,990")
     async for _ in pressed(app, link):
         assert "■ failed" in text_of(app, "#heading")
-        assert "the loss is not finite" in text_of(app, "#heading")
+        assert "failed at step 200: the loss is not finite" in text_of(app, "#notice")
+        assert "resume with a lower lr" in text_of(app, "#notice")
+
+
+async def test_a_killed_run_says_how_to_go_on(run_dir):
+    app, link = still_deck(run_dir, "ended", "the engine was killed after step 1,200; slotdeck resume demo")
+    async for _ in pressed(app, link):
+        assert "✗ killed" in text_of(app, "#heading")
+        assert "slotdeck resume demo" in text_of(app, "#notice")
+
+
+async def test_an_alarm_stays_in_sight_until_it_is_put_away(run_dir):
+    app, link = still_deck(run_dir)
+    async for pilot in pressed(app, link):
+        store = app.screen.store
+        full = e.Alarm(step=1200, level="error", code="disk", message="the disk is full", remedy="make room")
+        store.apply(store.head_seq + 1, store.wall_s, full)
+        await settle(pilot)
+        assert "the disk is full; make room" in text_of(app, "#notice")
+        await pilot.press("2", "escape")
+        await settle(pilot)
+        assert text_of(app, "#notice"), "the first esc lets go of the slot"
+        await pilot.press("escape")
+        await settle(pilot)
+        assert text_of(app, "#notice") == ""
+
+
+async def test_an_engine_that_says_nothing_any_more_is_not_shown_as_running(run_dir):
+    app, link = still_deck(run_dir)
+    async for pilot in pressed(app, link):
+        app.screen._clock = lambda: app.screen.store.wall_s + 8
+        await settle(pilot)
+        assert "silent for 0:08" in text_of(app, "#heading")
+
+
+async def test_what_is_set_while_paused_stands_beside_what_the_last_step_used(run_dir):
+    app, link = still_deck(run_dir)
+    async for pilot in pressed(app, link):
+        store = app.screen.store
+        applied = e.CommandApplied(
+            command_id="z", verb="lr", text="lr 5e-4", step=1200, branch=0, rev=9, before="3e-4", after="5e-4"
+        )
+        store.apply(store.head_seq + 1, store.wall_s, applied)
+        await settle(pilot)
+        assert " → 5e-4 " in text_of(app, "#readout")
+
+
+async def test_a_click_picks_a_slot(run_dir):
+    app, link = still_deck(run_dir)
+    async for pilot in pressed(app, link):
+        slots = app.screen.query_one("#slots")
+        column = next(x for x in range(slots.size.width) if slots.slot_at(x) == 5)
+        await pilot.click("#slots", offset=(column, 4))
+        await pilot.press("p")
+        assert link.sent == [c.Pin("block.5")]
+
+
+async def test_the_window_narrows_to_the_last_steps_pans_and_widens_again(run_dir):
+    app, link = still_deck(run_dir)
+    async for pilot in pressed(app, link, "w"):
+        chart = app.screen.query_one("#chart")
+        assert chart.view.window == (250, 1250)
+        await pilot.press("w")
+        assert chart.view.window == (1100, 1200)
+        await pilot.press("less_than_sign")
+        assert chart.view.window == (1050, 1150)
+        await pilot.press("greater_than_sign")
+        assert chart.view.window == (1100, 1200)
+        await pilot.press("w")
+        assert chart.view.window is None
+
+
+async def test_the_full_feed_tells_everything_and_closes(run_dir):
+    app, link = still_deck(run_dir)
+    async for pilot in pressed(app, link, "f"):
+        assert isinstance(app.screen, LogScreen)
+        told = str(app.screen.query_one("#log-lines", Static).content)
+        assert "pin block.3 applied: auto → pin (ada@box7)" in told
+        await pilot.press("escape")
+        assert not isinstance(app.screen, LogScreen)
 
 
 async def test_leaving_says_that_training_goes_on(run_dir):

@@ -79,3 +79,25 @@ async def test_a_folder_without_a_log_is_explained(tmp_path):
         await until(pilot, lambda: app.screen.store.link.status == "lost")
         await settle(pilot)
         assert tmp_path.name in app.screen.query_one("#heading").text
+
+
+async def test_the_chart_shows_what_is_to_come(run_dir):
+    async for screen in after(run_dir, "n", "n"):
+        chart = screen.query_one("#chart")
+        assert chart.view.cursor == screen.store.step
+        assert chart.view.curves[0].series.last_step == 3000
+
+
+async def test_the_mouse_drags_the_scrubber(run_dir):
+    app = SlotdeckApp(lambda settings: replay_screen(run_dir, settings), Settings())
+    async with app.run_test(size=(120, 32)) as pilot:
+        await until(pilot, lambda: app.screen.store.head_seq > 0)
+        await pilot.press("space")
+        await settle(pilot)
+        bar = app.screen.query_one("#scrubber")
+        await pilot.mouse_down(bar, offset=(10, 1))
+        await pilot.hover(bar, offset=(bar.size.width // 2, 1))
+        await pilot.mouse_up(bar, offset=(bar.size.width // 2, 1))
+        await until(pilot, lambda: 1300 < app.screen.store.step < 1700)
+        await pilot.click("#chart", offset=(70, 5))
+        await until(pilot, lambda: app.screen.store.step > 2000)
