@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -26,14 +27,16 @@ from slotdeck_command import Slotdeck
         (["send", "x"], "no verb given"),
         (["send", "x", "pasue"], "did you mean 'pause'"),
         (["send", "x", "lr", "-3"], "not a learning rate"),
+        (["send", "x", "ban", "1", "until=99999999999999999999"], "is not a step"),
+        (["send", "x", "note", b"caf\xe9"], "not UTF-8 text"),
         (["prepare", "gone.parquet", "--out", "d"], "gone.parquet"),
         (["prepare", "x", "--out", "d", "--on-bad", "skp"], "did you mean 'skip'"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(
-    slotdeck: Slotdeck, tmp_path: Path, words: list[str], part: str
+    slotdeck: Slotdeck, tmp_path: Path, words: list[str | bytes], part: str
 ) -> None:
-    done = slotdeck(*words)
+    done = slotdeck(*map(os.fsdecode, words))
     assert done.returncode == 2
     assert done.stdout == ""
     assert part in done.stderr
@@ -80,3 +83,19 @@ def test_what_the_engine_refuses_is_told_and_leaves_no_run(
     assert re.search(r"^slotdeck: .*cuda", done.stderr, re.M)
     assert "Traceback" not in done.stderr
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_model_that_cannot_fit_is_refused_before_it_is_built(
+    slotdeck: Slotdeck, tmp_path: Path, token_dir: Path
+) -> None:
+    done = slotdeck("train", "tiny", "--set", f"data.dir={token_dir}", "--set", "model.n_layer=900000000")
+    assert done.returncode == 2
+    assert re.search(r"this model needs [\d.,]+ TiB .* cpu has", done.stderr), done.stderr
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_file_for_the_runs_folder_is_named(slotdeck: Slotdeck, tmp_path: Path, token_dir: Path) -> None:
+    (tmp_path / "file").touch()
+    done = slotdeck("train", "tiny", "--runs", "file", "--set", f"data.dir={token_dir}")
+    assert done.returncode == 2
+    assert "file is a file, not a folder of runs" in done.stderr

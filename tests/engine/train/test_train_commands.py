@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from engine_run import EngineRun
+from raw_peer import RawPeer
 
+from engine.data.shard_format import HEADER_BYTES
 from engine.protocol.events import (
     CheckpointSaved,
     CommandAccepted,
     CommandApplied,
     CommandRefused,
     Evaluated,
+    LogLine,
     RunEnded,
     Sampled,
     SlotPlanned,
     StepReport,
 )
+from engine.protocol.messages import Request
+from engine.protocol.verbs import parse_command
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +112,7 @@ def test_a_policy_takes_its_options(paused: EngineRun) -> None:
         (("pin", "1", "until=0"), "not ahead"),
         (("pause",), "paused already"),
         (("release", "0"), "not held"),
+        (("policy", "random", "every=1e300"), "every=1e+300"),
     ],
 )
 def test_a_refusal_says_why_and_changes_nothing(paused: EngineRun, words: tuple[str, ...], told: str) -> None:
@@ -117,6 +124,61 @@ def test_a_refusal_says_why_and_changes_nothing(paused: EngineRun, words: tuple[
     assert isinstance(before, CommandApplied)
     assert isinstance(after, CommandApplied)
     assert after.rev == before.rev + 1, "a refused command leaves no revision behind"
+
+
+def test_what_was_accepted_behind_a_stop_is_refused_and_not_forgotten(
+    tmp_path: Path, token_dir: Path
+) -> None:
+    run = EngineRun(tmp_path, token_dir, "train.steps=1000000", "checkpoint.every=0").start()
+    with RawPeer(run.dir) as peer:
+        peer.attach("hasty")
+        for number, line in enumerate(["stop", "lr 1e-4", "note too late", "checkpoint"]):
+            peer.send(Request(command_id=f"k{number}", command=parse_command(line.split())))
+        assert run.process is not None
+        assert run.process.wait(60) == 0
+    run.process.communicate()
+    refused = [e for e in run.of(CommandRefused) if e.code == "wrong-state"]
+    assert [e.command_id for e in refused] == ["k1", "k2", "k3"]
+    assert [e.command_id for e in run.of(CommandApplied)] == ["k0"]
+    assert isinstance(run.events()[-1], RunEnded)
+
+
+def test_without_a_tokenizer_a_sample_is_refused_and_training_goes_on(
+    tmp_path: Path, token_dir: Path
+) -> None:
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for shard in token_dir.glob("*.bin"):
+        (bare / shard.name).write_bytes(shard.read_bytes()[HEADER_BYTES:])  # as nanoGPT writes them
+    run = EngineRun(tmp_path, bare, "train.steps=1000000", "sample.every=2").start()
+    run.wait_for_step(4)
+    refused = run.send("sample", "x")
+    assert isinstance(refused, CommandRefused)
+    assert refused.code == "no-tokenizer"
+    assert run.end() == 0
+    assert not run.of(Sampled)
+    assert [line.text for line in run.of(LogLine) if line.level == "warning"] == [
+        f"no samples will be drawn: there is no tokenizer.json in {bare}"
+    ]
+
+
+def test_a_signal_cuts_an_evaluation_short(tmp_path: Path, token_dir: Path) -> None:
+    # The evaluation that a run begins with: thousands of batches here, so the signal comes before its end.
+    run = EngineRun(tmp_path, token_dir, "evaluate.tokens=60000", "evaluate.batch_size=1").start()
+    assert run.end() == 0
+    assert not run.of(Evaluated)
+    assert run.of(RunEnded)[-1].reason == "stopped by SIGTERM"
+
+
+def test_a_deleted_run_folder_ends_the_run_and_is_not_made_again(tmp_path: Path, token_dir: Path) -> None:
+    run = EngineRun(tmp_path, token_dir, "train.steps=1000000", "checkpoint.every=5").start()
+    run.wait_for_step(3)
+    shutil.rmtree(run.dir, ignore_errors=True)
+    shutil.rmtree(run.dir, ignore_errors=True)  # a checkpoint may have been renamed into it meanwhile
+    assert run.process is not None
+    assert run.process.wait(60) == 1
+    assert "is gone: deleted or moved" in run.process.communicate()[1]
+    assert not run.dir.exists()
 
 
 def test_stop_without_saving_saves_nothing(tmp_path: Path, token_dir: Path) -> None:

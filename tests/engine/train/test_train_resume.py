@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from engine_run import EngineRun
 
+from engine.data.shard_format import HEADER_BYTES, unpack
 from engine.protocol.events import Alarm, CommandApplied, RunEnded, RunStarted, StepReport
 
 DROPOUT = "model.dropout=0.1"
@@ -93,3 +97,54 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again_and_says_so(
     assert run.of(Alarm)[0].code == "no-checkpoint"
     assert run.of(RunStarted)[-1].branch == 1
     assert run.of(RunEnded)[-1].outcome == "stopped"
+
+
+def set_steps(run: EngineRun, steps: int) -> None:
+    """As `slotdeck resume --set train.steps=N` leaves the profile."""
+    path = run.dir / "profile.toml"
+    path.write_text(re.sub(r"^steps = \d+", f"steps = {steps}", path.read_text(), count=1, flags=re.M))
+
+
+def test_a_command_still_to_be_repeated_survives_a_second_stop(tmp_path: Path, token_dir: Path) -> None:
+    sets = ["optim.schedule=constant", "slots.policy=random", "checkpoint.every=10", "checkpoint.keep=9"]
+    sets += ["evaluate.every=0", "evaluate.tokens=8000", "evaluate.batch_size=1"]  # slow enough to pause at 0
+    whole, broken = (EngineRun(tmp_path, token_dir, *sets) for _ in range(2))
+    for run in (whole, broken):
+        run.start().send("pause")
+        run.step(44 - run.send("note", "where").step)
+        run.send("ban", "2")
+    whole.send("resume")
+    assert whole.process is not None
+    assert whole.process.wait(60) == 0
+    whole.process.communicate()
+    broken.kill()
+    for name in ("step-00000030", "step-00000040"):
+        shutil.rmtree(broken.dir / "checkpoints" / name)
+    set_steps(broken, 30)  # a life from 20 to 30, which ends before the ban's step
+    assert broken.run("--resume") == (0, "")
+    set_steps(broken, 60)
+    assert broken.run("--resume") == (0, "")
+    assert [started.step for started in broken.of(RunStarted)] == [0, 20, 30]
+    assert [done.step for done in broken.of(CommandApplied) if done.verb == "ban"] == [44, 44]
+    assert broken.sums("step-00000060") == whole.sums("step-00000060")
+
+
+def test_data_of_another_vocabulary_is_refused_and_nothing_is_logged(tmp_path: Path, token_dir: Path) -> None:
+    run = EngineRun(tmp_path, token_dir)
+    assert run.run() == (0, "")
+    other = Path(shutil.copytree(token_dir, tmp_path / "other"))
+    for shard in other.glob("*.bin"):
+        with shard.open("r+b") as file:
+            header = replace(unpack(file.read(HEADER_BYTES)), vocab_hash="ab" * 32)
+            file.seek(0)
+            file.write(header.pack())
+    for name in ("meta.json", "tokenizer.json"):
+        (other / name).unlink()
+    set_steps(run, 90)
+    path = run.dir / "profile.toml"
+    path.write_text(path.read_text().replace(str(token_dir), str(other)))
+    code, line = run.run("--resume")
+    assert code == 2
+    assert "another vocabulary (abababababab)" in line
+    assert line.count("\n") == 1
+    assert len(list((run.dir / "log").iterdir())) == 1, "refused before the log was opened"
