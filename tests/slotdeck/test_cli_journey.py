@@ -75,6 +75,13 @@ def test_a_killed_engine_is_told_and_its_run_goes_on_until_interrupted(
         noted = slotdeck("send", run_dir, "note", "hello", "there")
         assert noted.returncode == 0, noted.stderr
         assert [line.split()[0] for line in noted.stdout.splitlines()] == ["requested", "accepted", "applied"]
+        for verb, result in (
+            ("evaluate", r"evaluated  validation loss [\d.]+ \(perplexity [\d.]+, 1,024 tokens, "),
+            ("sample", r"sampled    in .*:\n    \| "),
+            ("checkpoint", r"saved      step-\d{8}: "),
+        ):
+            told = slotdeck("send", run_dir, verb).stdout
+            assert re.search(r"^applied .*\n" + result, told, re.M), told
         refused = slotdeck("send", run_dir, "pin", "block.99")
         assert refused.returncode == 1
         assert "block.99" in refused.stderr

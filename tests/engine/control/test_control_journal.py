@@ -60,6 +60,9 @@ def test_what_came_after_a_checkpoint_is_given_once_and_in_order(run_dir: Path) 
     assert [a.event.command_id for a in journal.applied_after(20, rev=2)] == ["k2", "k3"]
     assert [(a.event.rev, a.event.branch) for a in journal.applied_after(20, rev=2)] == [(3, 0), (5, 1)]
     assert journal.applied_after(30, rev=5) == []
+    # A checkpoint saved before the run was back at a command's step says that it is still to come.
+    later = journal.applied_after(25, rev=5, pending=[("ada", "k3")])
+    assert [a.event.command_id for a in later] == ["k3"]
 
 
 def test_command_of_a_later_version_is_named_and_not_guessed_at(run_dir: Path) -> None:
