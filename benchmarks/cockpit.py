@@ -3,8 +3,8 @@
     python benchmarks/cockpit.py
 
 First paint is the time from starting Python to the first cell of the run's name on the terminal, the log of a
-finished run being opened on the way. Bytes are counted at the terminal while a run of ten step reports a
-second is written and shown live; the screen repaints four times a second.
+finished run being opened on the way. Bytes are counted at the terminal while a cockpit is attached, through the
+engine's own log and socket, to a run of ten step reports a second; the screen repaints four times a second.
 """
 
 from __future__ import annotations
@@ -28,7 +28,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 from fake_run import FakeRun, write_fake_run
 
 from benchmarks.results import spread, write
+from engine.control.journal import Journal
+from engine.control.mailbox import Mailbox
+from engine.control.server import ControlServer
 from engine.protocol.events import StepReport
+from engine.runlog.lock import RunLock
 from engine.runlog.writer import LogWriter
 
 COLUMNS, ROWS = 120, 32
@@ -63,34 +67,6 @@ class Bare(App):
         yield Static("a-bare-app")
 
 Bare().run()
-"""
-
-WATCH = """
-import asyncio, sys
-from pathlib import Path
-sys.path.insert(0, {support!r})
-from still_link import StillLink
-from engine.protocol.codec import decode
-from engine.runlog.reader import LogReader
-from tui.app import SlotdeckApp
-from tui.screens.cockpit import CockpitScreen
-from tui.settings import Settings
-from tui.state.store import RunStore
-
-class Tail(StillLink):
-    async def start(self):
-        self.reader = LogReader(self._run_dir)
-        self._store.set_link("live", "")
-
-    async def run(self):
-        while True:
-            for entry in self.reader.poll():
-                self._store.apply(entry.seq, entry.wall_s, decode(entry.kind, entry.payload))
-            await asyncio.sleep(0.05)
-
-run, store = Path({run!r}), RunStore()
-link = Tail(run, store)
-SlotdeckApp(lambda settings: CockpitScreen(store, link, settings, run.name, "c-ada"), Settings()).run()
 """
 
 
@@ -162,12 +138,18 @@ def start_times(run_dir: Path, folder: Path) -> tuple[dict[str, list[float]], st
     return times, " ".join(sorted(heavy))
 
 
-def live_bytes(folder: Path) -> float:
-    """Bytes per second to the terminal while a run is shown live."""
+def live_bytes(folder: Path, child: str) -> float:
+    """Bytes per second to the terminal while a cockpit is attached to a run through the engine's own server."""
     run_dir = folder / "live" / NAME
-    run = FakeRun(NAME, steps=20_000, total_steps=20_000, report_every=5)
-    run_dir.mkdir(parents=True)
-    log = LogWriter(run_dir, NAME)
+    run = FakeRun(NAME, steps=40_000, total_steps=40_000, report_every=5)
+    (run_dir / "log").mkdir(parents=True, mode=0o700)
+    lock, mailbox, journal = RunLock(run_dir), Mailbox(), Journal.read(run_dir)
+    servers: list[ControlServer] = []
+    log = LogWriter(run_dir, NAME, on_frames=lambda frames: [s.publish(frames) for s in servers] and None)
+    server = ControlServer(
+        run_dir, NAME, log, mailbox, journal, state=lambda: "running", rev=lambda: 0, step=lambda: 0
+    )
+    servers.append(server)
     stop = threading.Event()
 
     def train() -> None:
@@ -176,9 +158,10 @@ def live_bytes(folder: Path) -> float:
             if isinstance(event, StepReport) and event.step > 3000 and stop.wait(1 / REPORTS_PER_S):
                 return
 
+    server.start()
     trainer = threading.Thread(target=train)
     trainer.start()
-    terminal = Terminal(WATCH.format(run=str(run_dir), support=str(ROOT / "tests" / "support")))
+    terminal = Terminal(child)
     terminal.until(NAME.encode())
     terminal.read(5)
     before = len(terminal.seen)
@@ -187,7 +170,9 @@ def live_bytes(folder: Path) -> float:
     terminal.leave()
     stop.set()
     trainer.join()
+    server.close()
     log.close()
+    lock.release()
     return rate
 
 
@@ -196,7 +181,10 @@ def main() -> None:
     try:
         run_dir = write_fake_run(folder / "runs" / NAME)
         times, heavy = start_times(run_dir, folder)
-        rate = live_bytes(folder)
+        live = CHILD.format(
+            call="run_attach", run=str(folder / "live" / NAME), heavy=HEAVY, report=str(folder / "report")
+        )
+        rate = live_bytes(folder, live)
     finally:
         shutil.rmtree(folder)
     bare_s = statistics.median(times["bare"])

@@ -20,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import results
+from benchmarks.cockpit import Terminal
 from engine.protocol.events import Evaluated, StepReport
 from engine.runlog.writer import LogWriter
 
@@ -42,6 +43,10 @@ print(ready - begin, ready - imported, marked - ready, sought - marked, len(seri
 """
 
 
+CURVE = rb"(?:\xe2[\xa0-\xa3][\x80-\xbf]){8}"
+"""Eight braille cells in a row: the loss."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reports", type=int, default=1_000_000)
@@ -58,6 +63,7 @@ def main() -> None:
         killed = [open_once(run_dir, args.reports) for _ in range(args.rounds)]
         LogWriter(run_dir, "x").close()  # mends and seals, as the next engine life would
         sealed = [open_once(run_dir, args.reports) for _ in range(args.rounds)]
+        charts = [chart_once(run_dir) for _ in range(args.rounds)]
     rows = [
         row("killed run: first import to the loss series", [r[0] for r in killed], 1.0),
         row("killed run: of that, History without the imports", [r[1] for r in killed]),
@@ -65,6 +71,7 @@ def main() -> None:
         row("sealed run: of that, History without the imports", [r[1] for r in sealed]),
         row("sealed run: then all life-cycle events", [r[2] for r in sealed]),
         row("sealed run: then the state at the middle step", [r[3] for r in sealed]),
+        row("sealed run: `slotdeck replay` to the first curve on the terminal", [r[0] for r in charts], 1.0),
     ]
     for line in rows:
         print(f"{line['figure']}: {line['value']:.3f} s {line['spread']}")
@@ -85,6 +92,17 @@ def row(figure: str, values: list[float], aim: float | None = None) -> dict[str,
         "figure": figure, "value": median, "unit": "s", "aim": aim,
         "met": None if aim is None else median < aim, "spread": spread, "rounds": len(values),
     }  # fmt: skip
+
+
+def chart_once(run_dir: Path) -> list[float]:
+    """Seconds from starting `slotdeck replay` to a curve on a 120x32 terminal, all imports and drawing included."""
+    terminal = Terminal(
+        f"import sys; sys.argv = ['slotdeck', 'replay', {str(run_dir)!r}]; from slotdeck.cli import main; main()"
+    )
+    seconds = terminal.until(CURVE)
+    terminal.read(0.2)
+    terminal.leave()
+    return [seconds]
 
 
 def open_once(run_dir: Path, reports: int) -> list[float]:

@@ -83,6 +83,7 @@ class Deck(Screen[None]):
     async def _fill_store(self) -> None:
         try:
             await self.source.start()
+            self.paint()  # at once, not at the timer's next turn
             await self.source.run()
         except (SlotdeckError, OSError) as error:
             self.store.set_link("lost", str(error))
