@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.errors import SlotdeckError
-from engine.runlog.catalog import find_run
+from engine.runlog.catalog import find_run, summarise
 from engine.runlog.lock import is_live
 from engine.text import one_line
 from slotdeck import start
@@ -91,13 +91,16 @@ def _watch(run_dir: Path, engine: Spawned, *, detach: bool, plain: bool) -> int:
 def _farewell(run_dir: Path) -> None:
     """The exact commands for what one may want next."""
     shown = shown_path(run_dir)
-    live = is_live(run_dir) is not None
+    run = summarise(run_dir)
+    if run.live:
+        _say("\nThe engine goes on without this terminal.")
+    resume_words: tuple[str | Path, ...] = ("resume", shown)
+    if run.outcome == "finished":  # it has nothing left to do unless it is given more
+        resume_words = ("resume", shown, "--set", f"train.steps={2 * run.total_steps}")
+    rows = [("replay", ("replay", shown)), ("resume", resume_words), ("attach", ("attach", shown))]
     _say("")
-    if live:
-        _say("The engine goes on without this terminal.")
-    rows = [("replay", "replay"), ("resume", "resume"), ("attach", "attach")]
-    for what, verb in rows if not live else [rows[2], rows[0], rows[1]]:
-        _say(f"  {what}   {command_line(verb, shown)}")
+    for what, words in rows if not run.live else [rows[2], rows[0], rows[1]]:
+        _say(f"  {what}   {command_line(*words)}")
 
 
 def _say(line: str) -> None:
