@@ -19,12 +19,17 @@ RECENT_EVENTS = 4096
 """Applied one by one before the moment shown; well under a tenth of a second of work on a quiet machine."""
 
 
-def rebuild(store: RunStore, history: History, reader: LogReader, to_seq: int) -> Iterator[None]:
-    """Show the run as it was when `to_seq` had just been logged. Yields now and then, for others to run."""
+def rebuild(
+    store: RunStore, history: History, reader: LogReader, to_seq: int, recent: int = RECENT_EVENTS
+) -> Iterator[None]:
+    """Show the run as it was when `to_seq` had just been logged. Yields now and then, for others to run.
+
+    The last `recent` events are applied one by one; curves and state before them come from the log's pyramid.
+    """
     store.reset()
     from_seq = history.first_seq
-    if to_seq - from_seq > RECENT_EVENTS:
-        from_seq = _load_older(store, history, to_seq - RECENT_EVENTS)
+    if to_seq - from_seq > recent:
+        from_seq = _load_older(store, history, to_seq - recent)
     for count, entry in enumerate(reader.entries(from_seq)):
         if entry.seq > to_seq:
             break

@@ -95,7 +95,7 @@ class ReplaySource:
             if isinstance(event, CommandApplied):
                 self.ticks.append(Action(entry.seq, event.step, event.branch, entry.wall_s, event.text))
         whole = RunStore()
-        for _ in rebuild(whole, self._history, self._log, self._history.head_seq):
+        for _ in rebuild(whole, self._history, self._log, self._history.head_seq, recent=64):
             await asyncio.sleep(0)
         self.whole = whole
         self.seek_seq(self._history.first_seq)
