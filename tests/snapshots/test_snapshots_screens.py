@@ -213,7 +213,14 @@ def test_cockpit_while_another_has_the_controls(snap_compare, midway):
 
 def test_the_full_feed(snap_compare, whole):
     app, before = deck(whole, "f")
-    assert snap_compare(app, terminal_size=(80, 24), run_before=before)
+
+    async def scrolled(pilot):
+        await before(pilot)
+        log = app.screen.query_one("#log")
+        await until(pilot, lambda: log.max_scroll_y > 0 and log.is_vertical_scroll_end)
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=(80, 24), run_before=scrolled)
 
 
 @pytest.mark.parametrize(
