@@ -27,12 +27,13 @@ async def draw(run_dir: Path = RECORDED, step: int = AT_STEP) -> str:
     async with app.run_test(size=SIZE) as pilot:
         screen = app.screen
         assert isinstance(screen, ReplayScreen), "a replay was opened"
-        while not screen.player.head_seq:
+        while not screen.store.head_seq:
             await pilot.pause(0.05)
         screen.player.pause()
         screen.player.seek_step(step)
         await pilot.press("3")
         await pilot.pause(1.5)
+        assert abs(screen.store.step - step) <= 1, f"the replay stands at {screen.store.step}, not at {step}"
         return _readable(app.export_screenshot(title="slotdeck replay recorded-demo"))
 
 

@@ -26,7 +26,7 @@ from engine.text import one_line
 QUEUE_EVENTS = 8192
 """Telemetry waiting for the disk; more is dropped and counted."""
 BATCH_EVENTS = 1024
-TICK_S = 0.02
+TICK_S = 0.05
 """How long telemetry may wait for company: the training thread never pays for a wake-up."""
 SYNC_S = 1.0
 """Seconds of telemetry that a power cut may cost."""
