@@ -16,6 +16,7 @@ from engine.protocol import commands as c
 from engine.protocol.commands import verb_of
 from engine.slots.holds import parse_until
 from engine.slots.planner import Planner
+from engine.train import judge
 from engine.train.schedule import LrControl
 from engine.units import format_count
 
@@ -75,7 +76,7 @@ def plan_change(run: Run, command: c.Command, command_id: str) -> Change:
         case c.Evaluate():
             tokens = run.validation.num_tokens
             cost = f"one pass over {format_count(tokens)} validation tokens"
-            return Change("", "evaluating", lambda: run.evaluate(command_id), cost)
+            return Change("", "evaluating", lambda: judge.evaluate(run, command_id), cost)
         case c.Sample(prompt=prompt):
             return _sample(run, prompt or run.profile.sample.prompt, command_id)
         case c.Note(text=text):
@@ -112,7 +113,7 @@ def _sample(run: Run, prompt: str, command_id: str) -> Change:
             f"no tokenizer.json in {run.profile.data.dir}, so no text can be drawn",
             "put the tokenizer of the shards there, then resume the run",
         )
-    return Change("", "sampling", lambda: run.sample(prompt, command_id))
+    return Change("", "sampling", lambda: judge.sample(run, prompt, command_id))
 
 
 def _checkpoint(run: Run, command_id: str) -> Change:

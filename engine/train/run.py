@@ -6,7 +6,6 @@ the operator's word. Its methods are called from the training thread only.
 
 from __future__ import annotations
 
-import math
 import signal
 import time
 from dataclasses import dataclass, field
@@ -14,7 +13,6 @@ from pathlib import Path
 
 import torch
 
-from engine import evaluate
 from engine.checkpoint.writer import CheckpointWriter, Failed, Saved
 from engine.control.mailbox import Accepted, Mailbox
 from engine.data.loader import Loader, ValidationSet
@@ -27,19 +25,15 @@ from engine.profile.schema import Profile
 from engine.protocol.events import (
     Alarm,
     CheckpointSaved,
-    Evaluated,
-    LogLine,
-    Progress,
     RunEnded,
-    Sampled,
     StateChanged,
     StepReport,
 )
 from engine.runlog.writer import LogWriter
 from engine.slots.plan import Plan
 from engine.slots.planner import Planner
-from engine.text import sanitise
 from engine.tokenizer.bpe import Tokenizer
+from engine.train import judge
 from engine.train.guards import LossGuard
 from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
@@ -49,8 +43,6 @@ from engine.train.step import take_step
 
 DUE = "due"
 """The reason of a save that the profile asked for."""
-PROGRESS_EVERY_S = 0.1
-"""Small batches come by the thousand: the feed and the log need ten a second."""
 
 
 @dataclass
@@ -230,81 +222,11 @@ class Run:
         """Evaluate, sample and save as the profile says."""
         profile, last = self.profile, self.step >= self.total_steps
         if last or _due(self.step, profile.evaluate.every):
-            self.evaluate()
+            judge.evaluate(self)
         if self.tokenizer is not None and _due(self.step, profile.sample.every):
-            self.sample(profile.sample.prompt)
+            judge.sample(self, profile.sample.prompt)
         if not last and _due(self.step, profile.checkpoint.every) and not self.loss_guard.stuck:
             self.save(DUE)
-
-    def evaluate(self, command_id: str = "") -> None:
-        """The validation loss, all slots on; nothing of the training is touched. A signal cuts it short."""
-        self.report()
-        started = time.perf_counter()
-
-        told_s = started
-
-        def told(done: int, total: int) -> None:
-            nonlocal told_s
-            if done == total or time.perf_counter() - told_s >= PROGRESS_EVERY_S:
-                told_s = time.perf_counter()
-                self.log.emit(Progress(task="evaluate", done=done, total=total))
-            if self.signals and done < total:
-                raise _CutShort(f"evaluation cut short by a signal, {done} of {total} batches done")
-
-        try:
-            loss, tokens = evaluate.validate(
-                self.model, self.validation, dtype_of(self.precision), self.device, told
-            )
-        except _CutShort as cut:
-            self.log.emit(LogLine(level="warning", text=str(cut)))
-            return
-        finally:
-            seconds = time.perf_counter() - started
-            self.meter.outside(seconds)
-        self.last_evaluated, self.last_val_loss = self.step, loss
-        if self.best_val_loss is None or loss < self.best_val_loss:
-            self.best_val_loss = loss
-        self.log.commit(
-            Evaluated(
-                step=self.step,
-                branch=self.branch,
-                loss=loss,
-                perplexity=math.exp(min(loss, 700.0)),
-                tokens=tokens,
-                seconds=seconds,
-                command_id=command_id,
-            )
-        )
-
-    def sample(self, prompt: str, command_id: str = "") -> None:
-        """Draw text; the training's randomness is untouched."""
-        assert self.tokenizer is not None, "who asks has looked whether there is a tokenizer"
-        self.report()
-        started = time.perf_counter()
-        wish = self.profile.sample
-        ids = evaluate.sample(
-            self.model,
-            self.tokenizer.encode(prompt) or [self.tokenizer.eot_id],
-            wish.tokens,
-            wish.temperature,
-            wish.top_k,
-            torch.Generator().manual_seed(wish.seed),
-            dtype=dtype_of(self.precision),
-            device=self.device,
-            stop_at=self.tokenizer.eot_id,
-        )
-        seconds = time.perf_counter() - started
-        self.meter.outside(seconds)
-        self.log.commit(
-            Sampled(
-                step=self.step,
-                branch=self.branch,
-                prompt=sanitise(prompt),
-                text=sanitise(self.tokenizer.decode(ids)),
-                seconds=seconds,
-                command_id=command_id,
-            )
-        )
 
     def save(self, reason: str, command_id: str = "", held: bool = False) -> None:
         """Copy the state at this boundary; the writer thread seals it on disk while training goes on."""
@@ -364,7 +286,7 @@ class Run:
         self.meter.start()
         self.enter("running", "resumed from a checkpoint" if self.step else "begun")
         if self.last_evaluated < 0 and not self.signals:
-            self.evaluate()
+            judge.evaluate(self)
 
     def finish(self) -> RunEnded:
         """The last thing it does: report, save, and find the word for how the run ended."""
@@ -386,10 +308,6 @@ class Run:
             reason = f"{reason}, but not saved: the last steps had no finite loss and were not applied"
             remedy = "resume from the last good checkpoint with a lower learning rate: --set optim.lr=X"
         return RunEnded(step=self.step, outcome=outcome, reason=reason, remedy=remedy)
-
-
-class _CutShort(Exception):
-    """An evaluation that nobody waits for any more."""
 
 
 def _due(step: int, every: int) -> bool:
