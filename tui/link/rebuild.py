@@ -20,12 +20,14 @@ RECENT_EVENTS = 4096
 
 
 def rebuild(
-    store: RunStore, history: History, reader: LogReader, to_seq: int, recent: int = RECENT_EVENTS
+    store: RunStore, history: History, reader: LogReader, to_seq: int, recent: int | None = None
 ) -> Iterator[None]:
     """Show the run as it was when `to_seq` had just been logged. Yields now and then, for others to run.
 
-    The last `recent` events are applied one by one; curves and state before them come from the log's pyramid.
+    The last `recent` events (RECENT_EVENTS unless given) are applied one by one; curves and state before them come
+    from the log's pyramid.
     """
+    recent = RECENT_EVENTS if recent is None else recent
     store.reset()
     from_seq = history.first_seq
     if to_seq - from_seq > recent:
