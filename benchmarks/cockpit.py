@@ -46,6 +46,7 @@ STARTED = {
     "bare": "for comparison: a bare Textual app with one label",
 }
 HEAVY = ("torch", "numpy", "pyarrow")
+NOTHING_HEAVY = "HEAVY: []"
 NAME = "20261121-090000-demo-3f2a"
 
 CHILD = """
@@ -189,11 +190,13 @@ def main() -> None:
         shutil.rmtree(folder)
     bare_s = statistics.median(times["bare"])
     rows = [_start(label, times[kind], bare_s) for kind, label in STARTED.items()]
+    rows[-1] |= {"aim": None, "met": None}  # the bare app is there to compare with
     rows += [
         _row("bytes to a 120x32 terminal while live", rate / 1024, "KiB/s", 15.0, seconds=LIVE_S,
              reports_per_s=REPORTS_PER_S, repaints_per_s=4),
-        {"figure": "heavy modules loaded by cockpit, replay and home", "value": heavy, "unit": "",
-         "aim": "none", "met": heavy == "HEAVY: []"},
+        {"figure": "of torch, numpy and pyarrow, loaded by cockpit, replay and home",
+         "value": "none" if heavy == NOTHING_HEAVY else heavy, "unit": "", "aim": "none",
+         "met": heavy == NOTHING_HEAVY},
     ]  # fmt: skip
     for row in rows:
         print(f"{row['figure']:<50} {row['value']} {row['unit']}  aim {row['aim']}  met {row['met']}")
