@@ -15,7 +15,6 @@ from typing import Any
 from engine.protocol import events as e
 from engine.protocol.codec import Unknown
 from tui.state.feed import FeedItem, describe
-from tui.state.holds import hold_of, with_hold
 from tui.state.pending_commands import PendingCommands
 from tui.state.series import Series, Track
 from tui.state.slot_history import SlotHistory
@@ -300,10 +299,6 @@ class RunStore:
         self.ticks.append(Tick(event.step, event.branch, self.wall_s, event.text, event.verb))
         if event.verb == "lr" or (event.verb == "precision" and "slot=" not in event.text):
             self.set_since = {**self.set_since, event.verb: event.after}
-        hold = hold_of(event, self.slot_names)
-        if hold is not None and self.plan is not None:
-            self.plan = with_hold(self.plan, hold)
-            self._dirty.add("slots")
         self._dirty |= {"commands", "loss"}
 
     def _refused(self, event: e.CommandRefused) -> None:

@@ -194,13 +194,17 @@ def applied(verb: str, text: str, **more: Any) -> e.CommandApplied:
     )
 
 
-def test_a_hold_is_marked_as_soon_as_it_is_applied() -> None:
-    store = store_of(started(), plan(5, 1.0, 0.0), applied("pin", "pin block.1 until=+200"))
+def test_a_hold_is_shown_when_the_engine_tells_its_plan_also_while_paused() -> None:
+    paused = e.StateChanged(state="paused", step=7)
+    store = store_of(started(), plan(5, 1.0, 0.0), paused, applied("pin", "pin block.1 until=+200"))
+    store.take_dirty()
+    told = [e.SlotRow(duty=1.0), e.SlotRow(duty=1.0, held="pin", until=207, reason="held: pin until 207")]
+    store.apply(9, 9.0, e.SlotPlanned(step=7, branch=0, policy="random", rows=told))
     assert store.plan is not None
     assert [(row.held, row.until) for row in store.plan.rows] == [("", None), ("pin", 207)]
-    assert store.plan.rows[1].duty == 0.0, "what the slot does is the next plan's to say"
-    store.apply(9, 9.0, applied("release", "release 1"))
-    assert [row.held for row in store.plan.rows] == ["", ""]
+    assert "slots" in store.take_dirty()
+    store.apply(10, 10.0, plan(7, 1.0, 0.0))
+    assert [row.held for row in store.plan.rows] == ["", ""], "released"
 
 
 def test_the_answer_to_a_command_takes_the_place_of_its_acceptance_and_names_who_asked() -> None:
