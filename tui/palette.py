@@ -111,7 +111,7 @@ def _verbs(below: Steering, foreseen: bool) -> Iterator[Entry]:
 def _foreseen(slots: list[str]) -> Iterator[str]:
     yield from (f"precision {name}" for name in PRECISIONS)
     yield from (f"policy {name}" for name in POLICIES)
-    yield from ("lr x0.5", "lr x2", "lr schedule", "stop save=no")
+    yield from ("lr x0.5", "lr x2", "lr schedule", "batch auto", "stop save=no")
     yield from (f"{verb} {slot}" for verb in ("pin", "ban", "release") for slot in slots)
 
 

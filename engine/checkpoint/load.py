@@ -55,7 +55,7 @@ def load_newest(
     Args:
         root: need not exist.
         model: `model.state_dict()`; only names, shapes and dtypes are looked at.
-        optimizer_shapes: of `SlotAdamW.state_shapes()`; a checkpoint may hold fewer.
+        optimizer_shapes: of `SlottedOptimizer.state_shapes()`; a checkpoint may hold fewer.
 
     Raises:
         SlotdeckError: there are checkpoints and none is sound, or the newest is of another model.

@@ -96,7 +96,7 @@ class CheckpointWriter:
             step: optimizer steps done.
             branch: how often the run went back; the newer of two checkpoints is on the higher one.
             model: `model.state_dict()`.
-            optimizer: `SlotAdamW.state_tensors()`.
+            optimizer: `SlottedOptimizer.state_tensors()`.
             state: everything else, msgpack-able.
             reason: why it is saved, for people.
             held: kept until deleted by hand.

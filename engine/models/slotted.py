@@ -46,6 +46,10 @@ class BlockPlan:
     """Compute type of the block's matmuls; None: the run's."""
     subset: Tensor | None = None
     """`(S,)` int64 on the model's device, no repeats: the sequences that pass. Needed when 0 < duty < 1."""
+    scale: float = 1.0
+    """On what the block adds to the sequences that pass."""
+    recompute: bool = False
+    """Keep no activations of the block; compute them again in backward."""
 
     def __post_init__(self) -> None:
         assert 0.0 <= self.duty <= 1.0, f"a duty is a share, not {self.duty}"

@@ -4,7 +4,7 @@
     parked     in host memory, exact; comes back by itself when the slot trains again
     dropped    forgotten; the slot's next update starts its averages afresh
 
-Memory is a function of which slots train, and `bytes` says it. Owned by `engine.optim.adamw`.
+Memory is a function of which slots train, and `bytes` says it. Owned by `engine.optim.slotted`.
 """
 
 from __future__ import annotations

@@ -38,6 +38,10 @@ class Model(Section):
     dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     bias: bool = True
     """Biases in linears and norms, as in GPT-2."""
+    gates: bool = False
+    """A learnable factor on what each block adds, begun at 1; `optim.gate_l1` pulls it towards 0."""
+    init_from: str = ""
+    """Folder of GPT-2 weights in the Hugging Face layout to begin with; empty: drawn afresh."""
 
 
 class Data(Section):
@@ -59,6 +63,18 @@ class Train(Section):
     """Sequences in a micro-batch."""
     accumulate: Positive = 1
     """Micro-batches in a step."""
+    batch: Literal["given", "auto"] = "given"
+    """auto: the largest micro-batch that fits the memory, measured in warm-up; a step keeps its
+    batch_size x accumulate sequences."""
+    memory_gib: Rate = 0.0
+    """What `batch = auto` may fill, GiB; 0: what the device has free."""
+    recompute: Count = 0
+    """Blocks that keep no activations and compute them again in backward; n_layer or more: all."""
+    lean: bool = False
+    """The optimizer steps inside backward, so few gradients are held at a time. Needs accumulate = 1; clips
+    slot by slot."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """One compiled block that all slots share. auto: where there is a compiler and it pays."""
     grad_clip: Rate = 1.0
     """Largest global gradient norm; 0: no clipping."""
     seed: Count = 1
@@ -72,14 +88,23 @@ class Train(Section):
 
 
 class Optim(Section):
-    """AdamW and its schedule."""
+    """The optimizer and its schedule."""
 
+    name: Literal["adamw", "adamw8bit", "muon"] = "adamw"
+    """adamw8bit: 8-bit states for the blocks' matrices. muon: Muon for the blocks' matrices. AdamW for the rest."""
     lr: Rate = 6e-4
     """Peak learning rate."""
     min_lr: Rate = 6e-5
-    """Where the cosine ends."""
+    """Where the cosine or the cooldown ends."""
     warmup_steps: Count = 100
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Literal["cosine", "constant", "wsd"] = "cosine"
+    """wsd: warm-up, stable, decay."""
+    cooldown: Share = 0.2
+    """wsd: the last share of the run, in which the rate falls."""
+    muon_lr: Rate = 0.02
+    """Peak learning rate of Muon's matrices; follows the schedule like `lr`."""
+    gate_l1: Rate = 0.0
+    """Weight of the L1 term on the residual gates; needs model.gates."""
     beta1: Annotated[float, Meta(ge=0, lt=1)] = 0.9
     beta2: Annotated[float, Meta(ge=0, lt=1)] = 0.95
     eps: Annotated[float, Meta(gt=0)] = 1e-8
@@ -97,6 +122,12 @@ class Slots(Section):
     """anneal: share of the run from which every slot is on."""
     every: Positive = 1
     """Steps a drawn plan is kept."""
+    shape: Literal["uniform", "depth"] = "uniform"
+    """anneal: what is left out is spread evenly over the slots, or more over the deeper ones."""
+    grain: Literal["sequence", "slot"] = "sequence"
+    """What a draw takes out: sequences (duties of quarters), or a slot for the whole step (duty 0 or 1)."""
+    scale: Literal["none", "inverse"] = "none"
+    """On what a shared slot adds: nothing, or 1 / duty."""
     keep_first: bool = True
     """The first block stays on unless the operator says otherwise."""
     keep_last: bool = True
@@ -105,10 +136,13 @@ class Slots(Section):
 
 
 class Precision(Section):
-    """The compute type of matmuls; weights and optimizer states stay fp32."""
+    """The compute type of matmuls, and the type the blocks' matrices are kept in."""
 
-    compute: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """auto: bf16 on a GPU that has it, fp16 on one that has not, fp32 on a CPU. fp16 needs a GPU."""
+    compute: Literal["auto", "fp32", "bf16", "fp16", "fp8"] = "auto"
+    """auto: the fastest that the device has and trains well in; fp8 only where a matmul test at this width wins.
+    fp16 and fp8 need a GPU."""
+    weights: Literal["fp32", "bf16"] = "fp32"
+    """bf16: the blocks' matrices are stored in it and updated with stochastic rounding."""
 
 
 class Evaluate(Section):

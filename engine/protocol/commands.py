@@ -44,10 +44,22 @@ class Lr(Command, tag="lr"):
 
 
 class Precision(Command, tag="precision"):
-    """The compute type of matmuls: fp32, bf16 or fp16; of one slot when one is named."""
+    """The compute type of matmuls: fp32, bf16, fp16 or fp8; of one slot when one is named."""
 
     value: str
     slot: str = ""
+
+
+class Batch(Command, tag="batch"):
+    """Sequences of a micro-batch: a number, or auto for the most that fit; a step keeps its sequences."""
+
+    value: str
+
+
+class Recompute(Command, tag="recompute"):
+    """How many blocks compute their activations again in backward: less memory, more time."""
+
+    n: int
 
 
 class Policy(Command, tag="policy"):
@@ -104,6 +116,8 @@ AnyCommand = (
     | Checkpoint
     | Lr
     | Precision
+    | Batch
+    | Recompute
     | Policy
     | Pin
     | Ban
@@ -113,7 +127,8 @@ AnyCommand = (
     | Note
 )
 COMMANDS: tuple[type[Command], ...] = (
-    Pause, Resume, Step, Stop, Checkpoint, Lr, Precision, Policy, Pin, Ban, Release, Evaluate, Sample, Note,
+    Pause, Resume, Step, Stop, Checkpoint, Lr, Precision, Batch, Recompute, Policy, Pin, Ban,
+    Release, Evaluate, Sample, Note,
 )  # fmt: skip
 
 

@@ -145,6 +145,12 @@ class StepReport(Event):
     """Seconds of running left, pauses excluded, from the speed of recent steps."""
     skipped_steps: int = 0
     """Steps of these whose gradients were not finite and were not applied."""
+    batch_size: int = 0
+    """Sequences of a micro-batch; 0: not told."""
+    accumulate: int = 0
+    """Micro-batches of a step; 0: not told."""
+    recompute: int = 0
+    """Blocks that compute their activations again in backward."""
 
 
 class SlotRow(Wire):

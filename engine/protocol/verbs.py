@@ -20,7 +20,7 @@ from engine.protocol.events import Scalar
 _STEP = re.compile(r"\+?[0-9]{1,12}")
 """Absolute or relative; more digits than any run has would not fit the log."""
 POLICIES = ("all", "random", "anneal")
-PRECISIONS = ("fp32", "bf16", "fp16")
+PRECISIONS = ("fp32", "bf16", "fp16", "fp8")
 _REST_OF_LINE = {"note", "sample"}
 _YES_NO = {
     "yes": True,
@@ -61,7 +61,9 @@ VERBS: dict[str, Verb] = {
         _verb(c.Stop, "[save=yes|no]", destroys=True),
         _verb(c.Checkpoint, ""),
         _verb(c.Lr, "VALUE | xFACTOR | schedule"),
-        _verb(c.Precision, "fp32|bf16|fp16 [slot=SLOT]"),
+        _verb(c.Precision, "fp32|bf16|fp16|fp8 [slot=SLOT]"),
+        _verb(c.Batch, "SEQUENCES | auto"),
+        _verb(c.Recompute, "BLOCKS"),
         _verb(c.Policy, "all|random|anneal [OPTION=NUMBER ...]"),
         _verb(c.Pin, "SLOT [duty=1] [trained=yes|no] [until=STEP|+STEPS]"),
         _verb(c.Ban, "SLOT [until=STEP|+STEPS]"),
@@ -123,6 +125,10 @@ def check(command: c.Command) -> None:
                 raise refuse(f"{value!r} is not a learning rate; give a number >= 0, xFACTOR or schedule")
         case c.Precision(value=value) if value not in PRECISIONS:
             raise refuse(f"no precision {value!r}{nearest(value, list(PRECISIONS))}")
+        case c.Batch(value=value) if value != "auto" and not _is_count(value):
+            raise refuse(f"{value!r} is not a number of sequences; give 1 or more, or auto")
+        case c.Recompute(n=n) if not 0 <= n <= 1_000_000:
+            raise refuse(f"{n} blocks; give 0 or more")
         case c.Policy(name=name) if name not in POLICIES:
             raise refuse(f"no policy {name!r}{nearest(name, list(POLICIES))}")
         case c.Pin(duty=duty) if duty not in (0, 0.25, 0.5, 0.75, 1):
@@ -220,6 +226,10 @@ def _is_text(command: c.Command) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text[:10]) >= 1 and len(text) <= 9
 
 
 def _finite(text: str) -> float | None:

@@ -23,7 +23,7 @@ from engine.data.shards import Shards
 from engine.errors import SlotdeckError
 from engine.models.build import build_model
 from engine.models.slotted import SlottedModel
-from engine.optim.adamw import SlotAdamW
+from engine.optim.slotted import SlottedOptimizer
 from engine.precision.device import choose_device
 from engine.precision.policy import resolve
 from engine.precision.scaling import LossScaling
@@ -49,7 +49,7 @@ class Parts:
     precision: str
     precision_reason: str
     model: SlottedModel
-    optimizer: SlotAdamW
+    optimizer: SlottedOptimizer
     scaling: LossScaling
     loader: Loader
     validation: ValidationSet
@@ -112,7 +112,7 @@ def build_parts(run_dir: Path) -> Parts:
         precision=precision,
         precision_reason=reason,
         model=model,
-        optimizer=SlotAdamW(model, profile.optim),
+        optimizer=SlottedOptimizer(model, profile.optim),
         scaling=LossScaling(device),
         loader=loader,
         validation=validation,

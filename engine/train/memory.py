@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 
 from engine.models.slotted import SlottedModel
-from engine.optim.adamw import SlotAdamW
+from engine.optim.slotted import SlottedOptimizer
 from engine.protocol.events import MemorySplit
 from engine.telemetry.torch_memory import SavedTensors, memory_split
 
@@ -22,7 +22,7 @@ class MemoryWatch:
     def __init__(
         self,
         model: SlottedModel,
-        optimizer: SlotAdamW,
+        optimizer: SlottedOptimizer,
         device: torch.device,
         clock_s: Callable[[], float] = time.perf_counter,
     ) -> None:

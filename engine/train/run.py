@@ -18,7 +18,7 @@ from engine.control.mailbox import Accepted, Mailbox
 from engine.data.loader import Loader, ValidationSet
 from engine.errors import SlotdeckError
 from engine.models.slotted import SlottedModel
-from engine.optim.adamw import SlotAdamW
+from engine.optim.slotted import SlottedOptimizer
 from engine.precision.policy import dtype_of
 from engine.precision.scaling import LossScaling
 from engine.profile.schema import Profile
@@ -53,7 +53,7 @@ class Run:
     profile: Profile
     device: torch.device
     model: SlottedModel
-    optimizer: SlotAdamW
+    optimizer: SlottedOptimizer
     scaling: LossScaling
     loader: Loader
     validation: ValidationSet

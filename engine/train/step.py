@@ -6,7 +6,7 @@ import torch
 
 from engine.data.loader import Loader
 from engine.models.slotted import BlockPlan, SlottedModel
-from engine.optim.adamw import SlotAdamW
+from engine.optim.slotted import SlottedOptimizer
 from engine.precision.scaling import LossScaling
 from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
@@ -14,7 +14,7 @@ from engine.train.metrics import Meter
 
 def take_step(
     model: SlottedModel,
-    optimizer: SlotAdamW,
+    optimizer: SlottedOptimizer,
     loader: Loader,
     scaling: LossScaling,
     meter: Meter,

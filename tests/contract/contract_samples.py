@@ -75,6 +75,9 @@ EVENTS: list[e.Event] = [
         precision="bf16",
         eta_s=261.5,
         skipped_steps=1,
+        batch_size=16,
+        accumulate=2,
+        recompute=4,
     ),
     e.SlotPlanned(
         step=640,
@@ -188,6 +191,8 @@ COMMANDS: list[c.AnyCommand] = [
     c.Checkpoint(),
     c.Lr(value="x0.5"),
     c.Precision(value="bf16", slot="block.1"),
+    c.Batch(value="auto"),
+    c.Recompute(n=6),
     c.Policy(name="random", options={"mean_duty": 0.5}),
     c.Pin(slot="block.1", duty=0.5, trained=False, until="+200"),
     c.Ban(slot="block.2", until="900"),

@@ -13,6 +13,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "pin": ("duty=", "trained=yes", "trained=no", "until=+"),
     "ban": ("until=+",),
     "stop": ("save=yes", "save=no"),
+    "batch": ("auto",),
     "lr": ("x0.5", "x2", "schedule"),
 }
 

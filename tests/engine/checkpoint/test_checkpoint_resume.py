@@ -10,7 +10,7 @@ from engine.checkpoint import rng
 from engine.checkpoint.load import load_newest
 from engine.checkpoint.writer import CheckpointWriter
 from engine.models.decoder import Decoder
-from engine.optim.adamw import SlotAdamW
+from engine.optim.slotted import SlottedOptimizer
 from engine.precision.policy import dtype_of
 from engine.profile.schema import Optim, Slots
 from engine.slots.planner import Planner
@@ -27,7 +27,7 @@ class Training:
             n_layer=4, n_head=2, n_embd=16, seq_len=8, vocab_size=32, padded_vocab_size=64, dropout=0.1
         )
         self.model.init_weights(torch.Generator().manual_seed(0))
-        self.optimizer = SlotAdamW(self.model, Optim(lr=1e-2))
+        self.optimizer = SlottedOptimizer(self.model, Optim(lr=1e-2))
         names = self.model.slot_names
         self.planner = Planner(Slots(policy="anneal", mean_duty=0.5), len(names), names, STEPS)
 

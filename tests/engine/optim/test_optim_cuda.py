@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine.models.decoder import Decoder
-from engine.optim.adamw import SlotAdamW
+from engine.optim.slotted import SlottedOptimizer
 from engine.profile.schema import Optim
 
 pytestmark = [
@@ -17,7 +17,7 @@ pytestmark = [
 
 def test_clip_and_step_do_not_wait_for_the_device():
     model = Decoder(n_layer=3, n_head=2, n_embd=32, seq_len=8, vocab_size=32, padded_vocab_size=64).cuda()
-    optimizer = SlotAdamW(model, Optim(lr=1e-2))
+    optimizer = SlottedOptimizer(model, Optim(lr=1e-2))
     x_BT = torch.randint(0, 32, (4, 8), device="cuda")
     for spoilt in (False, True, False):
         model.forward_loss(x_BT, x_BT).backward()
@@ -38,7 +38,7 @@ def test_clip_and_step_do_not_wait_for_the_device():
 
 def test_parked_states_leave_the_gpu_and_come_back_exact():
     model = Decoder(n_layer=2, n_head=2, n_embd=32, seq_len=8, vocab_size=32, padded_vocab_size=64).cuda()
-    optimizer = SlotAdamW(model, Optim())
+    optimizer = SlottedOptimizer(model, Optim())
     x_BT = torch.randint(0, 32, (4, 8), device="cuda")
     model.forward_loss(x_BT, x_BT).backward()
     optimizer.step()

@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from engine.data.loader import Loader
 from engine.data.shards import Shards
 from engine.models.build import build_model
-from engine.optim.adamw import SlotAdamW
+from engine.optim.slotted import SlottedOptimizer
 from engine.precision.policy import dtype_of
 from engine.precision.scaling import LossScaling
 from engine.profile.schema import Model, Optim, Slots
@@ -89,7 +89,7 @@ def test_a_step_never_reads_the_device_and_a_report_reads_it_once(token_dir: Pat
     shards = Shards.open(token_dir, "train")
     model = build_model(Model(n_layer=2, n_head=2, n_embd=16, seq_len=16), shards.vocab_size)
     model.init_weights(torch.Generator().manual_seed(1))
-    optimizer = SlotAdamW(model, Optim())
+    optimizer = SlottedOptimizer(model, Optim())
     meter = Meter(CPU, 20.0)
     memory = MemoryWatch(model, optimizer, CPU)
     plan = Planner(Slots(), 2, model.slot_names, 10).plan(0)

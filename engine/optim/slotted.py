@@ -24,7 +24,7 @@ from engine.profile.schema import Optim
 _PARTS = ("exp_avg", "exp_avg_sq", "step")
 
 
-class SlotAdamW:
+class SlottedOptimizer:
     """AdamW with one store of states for each slot and one for the stem."""
 
     def __init__(self, model: SlottedModel, profile: Optim) -> None:

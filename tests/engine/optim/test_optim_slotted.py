@@ -8,8 +8,8 @@ import torch
 from engine.errors import SlotdeckError
 from engine.models.decoder import Decoder
 from engine.models.slotted import BlockPlan
-from engine.optim.adamw import SlotAdamW
 from engine.optim.groups import STEM, slot_groups
+from engine.optim.slotted import SlottedOptimizer
 from engine.profile.schema import Optim
 
 PROFILE = Optim(lr=1e-2, weight_decay=0.1)
@@ -38,7 +38,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 def test_with_every_slot_on_it_is_torch_adamw_bit_for_bit():
     ours, theirs = tiny_model(), tiny_model()
-    optimizer = SlotAdamW(ours, PROFILE)
+    optimizer = SlottedOptimizer(ours, PROFILE)
     decayed = [p for n, p in theirs.named_parameters() if p.ndim >= 2 and not n.startswith("w")]
     spared = [p for n, p in theirs.named_parameters() if p.ndim < 2 or n.startswith("w")]
     reference = torch.optim.AdamW(
@@ -73,7 +73,7 @@ def test_groups_partition_the_parameters_and_spare_norms_biases_and_embeddings()
 
 def test_a_skipped_slot_keeps_its_weights_and_moments_and_does_not_decay():
     model = tiny_model()
-    optimizer = SlotAdamW(model, PROFILE)
+    optimizer = SlottedOptimizer(model, PROFILE)
     backward(model)
     optimizer.step()
     optimizer.zero_grad()
@@ -91,7 +91,7 @@ def test_a_skipped_slot_keeps_its_weights_and_moments_and_does_not_decay():
 
 def test_memory_of_states_follows_the_plan():
     model = tiny_model()
-    optimizer = SlotAdamW(model, PROFILE)
+    optimizer = SlottedOptimizer(model, PROFILE)
     whole = [sum(8 * p.numel() + 4 for p in slot.parameters()) for slot in model.slots()]
     assert [optimizer.slot_bytes(i) for i in range(3)] == [0, 0, 0]
     backward(model, [BlockPlan(), BlockPlan(duty=0.0), BlockPlan(trained=False)])
@@ -112,7 +112,7 @@ def test_memory_of_states_follows_the_plan():
 
 def test_a_parked_slot_goes_on_as_if_it_had_never_been_parked():
     parked, never = tiny_model(), tiny_model()
-    optimizers = [SlotAdamW(parked, PROFILE), SlotAdamW(never, PROFILE)]
+    optimizers = [SlottedOptimizer(parked, PROFILE), SlottedOptimizer(never, PROFILE)]
     for step in range(3):
         for model, optimizer in zip((parked, never), optimizers, strict=True):
             backward(model, seed=step)
@@ -126,7 +126,7 @@ def test_a_parked_slot_goes_on_as_if_it_had_never_been_parked():
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_step_whose_gradients_are_not_finite_changes_no_bit(bad: float):
     model = tiny_model()
-    optimizer = SlotAdamW(model, PROFILE)
+    optimizer = SlottedOptimizer(model, PROFILE)
     backward(model)
     optimizer.step(found_inf=torch.zeros(()))
     weights, states = snapshot(model.state_dict()), snapshot(optimizer.state_tensors())
@@ -140,7 +140,7 @@ def test_a_step_whose_gradients_are_not_finite_changes_no_bit(bad: float):
 
 def test_zero_clips_nothing_and_no_gradients_have_norm_zero():
     model = tiny_model()
-    optimizer = SlotAdamW(model, PROFILE)
+    optimizer = SlottedOptimizer(model, PROFILE)
     assert optimizer.clip(1.0) == 0
     backward(model)
     before = model.wte.weight.grad.clone()
@@ -150,7 +150,7 @@ def test_zero_clips_nothing_and_no_gradients_have_norm_zero():
 
 def test_saved_states_load_into_a_new_optimizer_and_training_goes_on_bitwise():
     model, twin = tiny_model(), tiny_model(seed=9)
-    optimizer, fresh = SlotAdamW(model, PROFILE), SlotAdamW(twin, PROFILE)
+    optimizer, fresh = SlottedOptimizer(model, PROFILE), SlottedOptimizer(twin, PROFILE)
     backward(model, [BlockPlan(), BlockPlan(), BlockPlan(duty=0.0)])
     optimizer.step()
     optimizer.zero_grad()
@@ -172,7 +172,7 @@ def test_saved_states_load_into_a_new_optimizer_and_training_goes_on_bitwise():
 )
 def test_states_of_another_model_are_refused_before_anything_is_touched(damage, said):
     model = tiny_model()
-    optimizer = SlotAdamW(model, PROFILE)
+    optimizer = SlottedOptimizer(model, PROFILE)
     backward(model)
     optimizer.step()
     before = snapshot(optimizer.state_tensors())
