@@ -46,6 +46,7 @@ def build_model(config: Model, vocab_size: int, head_chunk: int = 1024) -> Slott
         padded_vocab_size=padded(config.vocab_size or vocab_size),
         dropout=config.dropout,
         bias=config.bias,
+        gates=config.gates,
         head_chunk=head_chunk,
     )
 

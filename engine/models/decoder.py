@@ -7,6 +7,10 @@ and the code released with it.
     stem      wte (V, D)  wpe (T, D)  norm_final
     block.i   norm_attention  qkv (D -> 3D)     attention_out (D -> D)
               norm_mlp        mlp_in (D -> 4D)  mlp_out (4D -> D)
+              gate ()         only with `gates`: a learnable factor on what the block adds, begun at 1
+
+    x = x + gate * attention(norm_attention(x))        at gate 0 the block is the identity, and any gate
+    x = x + gate * mlp(norm_mlp(x))                    folds into attention_out and mlp_out: `Block.folded`
 
 With every slot on, in fp32, it computes bit for bit what the textbook writes down; a test holds it to that.
 
@@ -27,9 +31,9 @@ from engine.models.slotted import SlottedModel
 
 
 class Block(nn.Module):
-    """One slot: attention, then the MLP, each added to the stream."""
+    """One slot: attention, then the MLP, each added to the stream, times the gate if it has one."""
 
-    def __init__(self, n_embd: int, n_head: int, dropout: float, bias: bool) -> None:
+    def __init__(self, n_embd: int, n_head: int, dropout: float, bias: bool, *, gated: bool = False) -> None:
         super().__init__()
         self.n_head = n_head
         self.dropout = dropout
@@ -39,11 +43,28 @@ class Block(nn.Module):
         self.norm_mlp = LayerNorm(n_embd, bias)
         self.mlp_in = Linear(n_embd, 4 * n_embd, bias)
         self.mlp_out = Linear(4 * n_embd, n_embd, bias)
+        self.gate = nn.Parameter(torch.ones(())) if gated else None
 
     def forward(self, x_BTD: Tensor, dtype: torch.dtype) -> Tensor:
         """The stream after the block: fp32 in, fp32 out, matmuls in `dtype`."""
-        x_BTD = x_BTD + self._attend(x_BTD, dtype)
-        return x_BTD + self._transform(x_BTD, dtype)
+        x_BTD = x_BTD + self._gated(self._attend(x_BTD, dtype))
+        return x_BTD + self._gated(self._transform(x_BTD, dtype))
+
+    @torch.no_grad()
+    def folded(self) -> dict[str, Tensor]:
+        """The block's tensors by name with the gate multiplied into what it scales: GPT-2's own, no `gate`.
+
+        Exact but for rounding: a gate scales the result of two linears, so it may as well scale their weights
+        and biases. Without a gate they are the block's very own tensors.
+        """
+        gate, tensors = self.gate, {n: p.detach() for n, p in self.named_parameters() if n != "gate"}
+        if gate is None:
+            return tensors
+        scaled = {n: t * gate for n, t in tensors.items() if n.split(".")[0] in ("attention_out", "mlp_out")}
+        return tensors | scaled
+
+    def _gated(self, added: Tensor) -> Tensor:
+        return added if self.gate is None else self.gate * added
 
     def _attend(self, x_BTD: Tensor, dtype: torch.dtype) -> Tensor:
         B, T, D = x_BTD.shape
@@ -83,6 +104,7 @@ class Decoder(SlottedModel):
         padded_vocab_size: int,
         dropout: float = 0.0,
         bias: bool = True,
+        gates: bool = False,
         head_chunk: int = 1024,
     ) -> None:
         super().__init__()
@@ -94,7 +116,7 @@ class Decoder(SlottedModel):
         self.dropout = dropout
         self.wte = embedding(padded_vocab_size, n_embd)
         self.wpe = embedding(seq_len, n_embd)
-        self.blocks = nn.ModuleList(Block(n_embd, n_head, dropout, bias) for _ in range(n_layer))
+        self.blocks = nn.ModuleList(Block(n_embd, n_head, dropout, bias, gated=gates) for _ in range(n_layer))
         self.norm_final = LayerNorm(n_embd, bias)
         self.check_partition()
 
@@ -121,6 +143,7 @@ class Decoder(SlottedModel):
         attention_out, mlp_out              normal, 0.02 / sqrt(2 n_layer): they add to the stream, 2 a block
         biases                              0
         norm weights, norm biases           1, 0
+        gates                               1
 
         `generator` is the CPU's, so a seed means the same model on every device.
         """
@@ -140,6 +163,8 @@ class Decoder(SlottedModel):
                     module.weight.fill_(1.0)
                 if isinstance(module, (LayerNorm, Linear)) and module.bias is not None:
                     module.bias.zero_()
+            for gate in self.gates():
+                gate.fill_(1.0)
 
     def embed(self, x_BT: Tensor) -> Tensor:
         """Token and position embeddings summed: `(B, T, D)` fp32."""

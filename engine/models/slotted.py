@@ -6,8 +6,8 @@ parameters) and how it embeds, closes and scores. This file then runs any plan o
     duty 0          the block is not called: the stream goes by (identity), no compute, no activations
     duty 1          the block is called on the whole stream: the very same operations as without a plan
     a share         the sequences named by `subset` are gathered, the block runs on them, and they are put back
-                    in their places: x + mask * f(x), where f is all that the block adds and only the masked
-                    rows are computed
+                    in their places: x + s * mask * f(x), where f is all that the block adds, s the plan's scale,
+                    and only the masked rows are computed
     trained=False   forward only: the slot's parameters get no gradient, its input still does
 
 Which of these happens is decided here in plain Python, outside the blocks, so a block can be compiled once
@@ -99,6 +99,30 @@ class SlottedModel(nn.Module, ABC):
             "one name for each slot"
         )
 
+    # -- residual gates ----------------------------------------------------------------------------------
+
+    def gates(self) -> list[Tensor]:
+        """The slots' residual gates, 0-d, in the order of the slots; empty for a model without."""
+        found = (getattr(slot, "gate", None) for slot in self.slots())
+        return [gate for gate in found if isinstance(gate, nn.Parameter)]
+
+    def get_regularization_loss(self, blocks: Sequence[BlockPlan] | None = None) -> Tensor:
+        """The L1 term on the gates, the sum of |gate|: 0-d fp32 on the model's device, 0 without gates.
+
+        A sum and not a mean, so that its weight has a meaning of its own at any depth: the nats of training
+        loss that a block must be worth for its gate to stay open.
+
+        Args:
+            blocks: the plan of the forward pass that it goes with. Slots that are off or not trained are left
+                out of the sum: their gates get no gradient, like everything else of theirs.
+        """
+        gates = self.gates()
+        if blocks is not None and gates:
+            gates = [g for g, plan in zip(gates, blocks, strict=True) if plan.duty > 0 and plan.trained]
+        if not gates:
+            return torch.zeros((), device=self.head_weight().device)
+        return torch.stack(gates).abs().sum()
+
     # -- what a family computes --------------------------------------------------------------------------
 
     @abstractmethod
@@ -165,9 +189,18 @@ def _run_slot(slot: nn.Module, x_BTD: Tensor, plan: BlockPlan, dtype: torch.dtyp
     """One slot at a duty above 0."""
     with _trained(slot, plan.trained):
         if plan.subset is None or plan.duty == 1.0:
-            return slot(x_BTD, dtype)
+            return _scaled(x_BTD, slot(x_BTD, dtype), plan.scale)
         passing_STD = x_BTD.index_select(0, plan.subset)
-        return x_BTD.index_copy(0, plan.subset, slot(passing_STD, dtype))
+        after_STD = _scaled(passing_STD, slot(passing_STD, dtype), plan.scale)
+        return x_BTD.index_copy(0, plan.subset, after_STD)
+
+
+def _scaled(before: Tensor, after: Tensor, scale: float) -> Tensor:
+    """`before + scale * (after - before)`: what the block added as a whole, scaled once.
+
+    Once, because scaling attention and MLP by themselves would scale the MLP's answer to attention twice.
+    """
+    return after if scale == 1.0 else torch.lerp(before, after, scale)
 
 
 @contextmanager

@@ -33,9 +33,9 @@ def padded_vocab(vocab_size: int) -> int:
 
 
 def slot_params(model: Model) -> int:
-    """Parameters of one block: attention 4 d^2, MLP 8 d^2, two norms; biases 9 d and 2 d."""
+    """Parameters of one block: attention 4 d^2, MLP 8 d^2, two norms; biases 9 d and 2 d; a gate."""
     d = model.n_embd
-    return 12 * d * d + 2 * d + (11 * d if model.bias else 0)
+    return 12 * d * d + 2 * d + (11 * d if model.bias else 0) + model.gates
 
 
 def stem_params(model: Model, vocab_size: int) -> int:

@@ -59,6 +59,9 @@ def evaluate(run: Run, command_id: str = "") -> None:
             command_id=command_id,
         )
     )
+    if gates := run.model.gates():
+        values = " ".join(f"{value:.2f}" for value in torch.stack(gates).tolist())
+        run.log.emit(LogLine(level="info", text=f"gates, first to last: {values}"))
 
 
 def sample(run: Run, prompt: str, command_id: str = "") -> None:
