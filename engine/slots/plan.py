@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from engine.models.slotted import BlockPlan
 from engine.protocol.events import SlotPlanned, SlotRow
@@ -21,7 +22,7 @@ class SlotPlan:
     """One slot's row."""
 
     duty: float = 1.0
-    """Share of the sequences of a micro-batch that pass through the block: 0, 1/4, 1/2, 3/4 or 1."""
+    """Share of the step's sequences that pass through the block: 0, 1/4, 1/2, 3/4 or 1."""
     trained: bool = True
     """False: forward only, no gradient and no optimizer state."""
     held: str = ""
@@ -50,6 +51,8 @@ class Plan:
     """The whole plan in a line: `anneal: mean keep 0.72, full from step 450`."""
     draw: str = ""
     """Names the draw of the sequences that pass a shared slot; the planner sets it."""
+    inverse: bool = False
+    """What a shared slot adds is multiplied by 1 / duty (`slots.scale = inverse`)."""
 
     @property
     def active(self) -> float:
@@ -70,17 +73,38 @@ class Plan:
     def blocks(
         self,
         dtype_of: Callable[[str], torch.dtype],
-        batch_size: int = 0,
+        batch_size: int,
+        accumulate: int = 1,
         device: torch.device | None = None,
-    ) -> list[BlockPlan]:
-        """The plan as the model takes it.
+    ) -> list[list[BlockPlan]]:
+        """The plan as the model takes it: for each micro-batch of the step, a row for each slot.
 
         Args:
             dtype_of: a precision's name -> the torch dtype.
-            batch_size: sequences in a micro-batch; needed when a duty lies between 0 and 1.
-            device: the model's; where the indices of the passing sequences go.
+            batch_size: sequences in a micro-batch.
+            accumulate: micro-batches in the step. A shared slot's duty holds over all of them together.
+            device: the model's; where the indices of the passing sequences go, in one copy for the step.
         """
-        return [self._block(i, row, dtype_of, batch_size, device) for i, row in enumerate(self.rows)]
+        passing = {
+            slot: passing_sequences(row.duty, batch_size, accumulate, f"{self.draw}:{slot}")
+            for slot, row in enumerate(self.rows)
+            if 0 < row.duty < 1
+        }
+        subsets = _on_device(passing, device)
+        plans = []
+        for micro in range(accumulate):
+            rows = []
+            for slot, row in enumerate(self.rows):
+                dtype = dtype_of(row.precision) if row.precision else None
+                if slot in passing:
+                    share = len(passing[slot][micro]) / batch_size
+                    subset = subsets[slot][micro] if 0 < share < 1 else None
+                    scale = 1 / row.duty if self.inverse else 1.0
+                    rows.append(BlockPlan(share, row.trained, dtype, subset, scale))
+                else:
+                    rows.append(BlockPlan(row.duty, row.trained, dtype))
+            plans.append(rows)
+        return plans
 
     def to_event(self, step: int, branch: int) -> SlotPlanned:
         """The plan as it is logged: in force from `step` on."""
@@ -98,20 +122,12 @@ class Plan:
         ]
         return SlotPlanned(step=step, branch=branch, policy=self.policy, rows=rows, reason=self.reason)
 
-    def _block(
-        self,
-        slot: int,
-        row: SlotPlan,
-        dtype_of: Callable[[str], torch.dtype],
-        batch_size: int,
-        device: torch.device | None,
-    ) -> BlockPlan:
-        dtype = dtype_of(row.precision) if row.precision else None
-        if row.duty in (0.0, 1.0):
-            return BlockPlan(row.duty, row.trained, dtype)
-        assert batch_size > 0, "a duty between 0 and 1 is a share of the micro-batch: its size is needed"
-        passing = passing_sequences(row.duty, batch_size, f"{self.draw}:{slot}")
-        # The share really done, so that what is reported is what was computed.
-        share = len(passing) / batch_size
-        subset = torch.tensor(passing, dtype=torch.int64).to(device, non_blocking=True) if share < 1 else None
-        return BlockPlan(share, row.trained, dtype, subset)
+
+def _on_device(passing: dict[int, list[list[int]]], device: torch.device | None) -> dict[int, list[Tensor]]:
+    """The same numbers as int64 tensors on the device, brought there together: slot -> one a micro-batch."""
+    parts = [part for micro_batches in passing.values() for part in micro_batches]
+    numbers = torch.tensor([i for part in parts for i in part], dtype=torch.int64)
+    if device is not None and device.type == "cuda":
+        numbers = numbers.pin_memory()  # else the copy would wait for the device
+    views = iter(numbers.to(device, non_blocking=True).split([len(part) for part in parts]))
+    return {slot: [next(views) for _ in micro_batches] for slot, micro_batches in passing.items()}

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.errors import SlotdeckError, nearest
 from engine.profile.schema import Slots
+from engine.slots.duty import DUTIES, possible_duties
 from engine.slots.holds import Hold, banned, pinned
 from engine.slots.plan import Plan, SlotPlan
 from engine.slots.policies import Policy
@@ -25,6 +26,7 @@ class Planner:
         self.policy = Policy.from_profile(profile)
         self._profile = profile
         self._total_steps = total_steps
+        self._window = len(DUTIES) - 1  # the smallest that can do every duty
         self._holds: dict[int, Hold] = {}
         self._precision: dict[int, str] = {}
 
@@ -44,7 +46,18 @@ class Planner:
             policy=self.policy.name,
             reason=self._summary(step, keep),
             draw=f"sequences:{self._profile.seed}:{step}",
+            inverse=self._profile.scale == "inverse",
         )
+
+    def set_window(self, sequences: int) -> None:
+        """A step has this many sequences: which duties there are follows from it.
+
+        Raises:
+            SlotdeckError: a slot is pinned at a duty that such a step cannot do; nothing is changed then.
+        """
+        for slot, hold in self._holds.items():
+            self._check_duty(slot, hold, sequences)
+        self._window = sequences
 
     # -- the operator's word -----------------------------------------------------------------------------
 
@@ -52,7 +65,7 @@ class Planner:
         """Keep a slot at `duty`, whatever the policy says.
 
         Raises:
-            SlotdeckError: no such duty, or no slot would be left on.
+            SlotdeckError: no such duty, a step has too few sequences for it, or no slot would be left on.
         """
         self._hold(slot, pinned(duty, trained, until))
 
@@ -128,6 +141,7 @@ class Planner:
     def copy(self) -> Planner:
         """An independent one with the same settings, to try a change on."""
         other = Planner(self._profile, len(self.slot_names), self.slot_names, self._total_steps)
+        other.set_window(self._window)
         other.load_state(self.state())
         return other
 
@@ -152,9 +166,12 @@ class Planner:
         """Go on with saved settings.
 
         Raises:
-            SlotdeckError: a slot is held that this model does not have; nothing is changed then.
+            SlotdeckError: a slot is held that this model does not have, or at a duty that a step cannot do;
+                nothing is changed then.
         """
         holds = {self.resolve_slot(name): Hold(**hold) for name, hold in state["holds"].items()}
+        for slot, hold in holds.items():
+            self._check_duty(slot, hold, self._window)
         precision = {self.resolve_slot(name): value for name, value in state["precision"].items()}
         self.policy = Policy(**state["policy"])
         self._holds, self._precision = holds, precision
@@ -201,7 +218,17 @@ class Planner:
             duty=1.0, precision=rows[nearest_slot].precision, reason="one slot must work, and it came nearest"
         )
 
+    def _check_duty(self, slot: int, hold: Hold, sequences: int) -> None:
+        possible = possible_duties(sequences)
+        if hold.duty not in possible:
+            raise SlotdeckError(
+                f"pin {self.slot_names[slot]}: duty {hold.duty:g} is no whole number of the {sequences} "
+                f"sequence{'s'[: sequences != 1]} in a step",
+                f"give {_listed(possible)}, or make train.batch_size x train.accumulate a multiple of 4",
+            )
+
     def _hold(self, slot: int, hold: Hold) -> None:
+        self._check_duty(slot, hold, self._window)
         holds = {**self._holds, slot: hold}
         if len(holds) == len(self.slot_names) and not any(h.duty for h in holds.values()):
             raise SlotdeckError(
@@ -222,3 +249,9 @@ class Planner:
         else:
             text = f"anneal: mean keep {mean:.2f}, all on from step {full}"
         return f"{text}, {held} held" if held else text
+
+
+def _listed(duties: tuple[float, ...]) -> str:
+    """`0, 0.5 or 1`."""
+    *most, last = [f"{duty:g}" for duty in duties]
+    return f"{', '.join(most)} or {last}"

@@ -106,6 +106,8 @@ def build_parts(run_dir: Path) -> Parts:
     model.init_weights(torch.Generator().manual_seed(profile.train.seed))
     model.to(device)
     names = model.slot_names
+    planner = Planner(profile.slots, len(names), names, profile.train.steps)
+    planner.set_window(batch_size * profile.train.accumulate)
     return Parts(
         profile=profile,
         device=device,
@@ -116,7 +118,7 @@ def build_parts(run_dir: Path) -> Parts:
         scaling=LossScaling(device),
         loader=loader,
         validation=validation,
-        planner=Planner(profile.slots, len(names), names, profile.train.steps),
+        planner=planner,
         tokenizer=_tokenizer(Path(profile.data.dir), train),
         shards=train,
     )

@@ -150,7 +150,7 @@ class Run:
             self.meter,
             self.memory,
             step=self.step,
-            blocks=self.plan.blocks(dtype_of, train.batch_size, self.device),
+            blocks=self.plan.blocks(dtype_of, train.batch_size, train.accumulate, self.device),
             dtype=dtype_of(self.precision),
             device=self.device,
             lr=self.lr_control.lr(self.scheduled_lr()),

@@ -36,7 +36,7 @@ class Training:
             x_BT, y_BT = torch.randint(0, 32, (2, 4, 8))
             plan = self.planner.plan(step)
             self.optimizer.match(plan.trained)
-            self.model.forward_loss(x_BT, y_BT, plan.blocks(dtype_of, 4, CPU)).backward()
+            self.model.forward_loss(x_BT, y_BT, plan.blocks(dtype_of, 4, 1, CPU)[0]).backward()
             norm = self.optimizer.clip(1.0)
             self.optimizer.step(found_inf=(~torch.isfinite(norm)).float())
             self.optimizer.zero_grad()

@@ -12,7 +12,6 @@ from engine.errors import SlotdeckError
 from engine.models.decoder import Decoder
 from engine.precision.policy import dtype_of
 from engine.profile.schema import Slots
-from engine.slots.duty import DUTIES, passing_sequences
 from engine.slots.holds import parse_until
 from engine.slots.planner import Planner
 from engine.slots.policies import OPTIONS, mean_work
@@ -287,25 +286,10 @@ def test_a_model_carries_out_every_kind_of_row():
     p.pin(1, duty=0.5)
     p.pin(2, trained=False)
     p.set_precision(3, "bf16")
-    blocks = p.plan(0).blocks(dtype_of, 4, torch.device("cpu"))
+    (blocks,) = p.plan(0).blocks(dtype_of, 4, 1, torch.device("cpu"))
     assert [block.duty for block in blocks] == [0.0, 0.5, 1.0, 1.0]
     assert blocks[3].dtype == torch.bfloat16
     tokens_BT = torch.arange(32).view(4, 8)
     model.forward_loss(tokens_BT, tokens_BT, blocks).backward()
     got_gradient = [all(q.grad is not None for q in slot.parameters()) for slot in model.slots()]
     assert got_gradient == [False, True, False, True]
-
-
-def test_the_share_told_is_the_share_done():
-    p = planner("all", 4)
-    p.pin(1, duty=0.25)
-    assert p.plan(0).blocks(dtype_of, 2, torch.device("cpu"))[1].duty == 0.5
-    assert p.plan(0).blocks(dtype_of, 1, torch.device("cpu"))[1].subset is None
-
-
-@given(duty=st.sampled_from(DUTIES[1:]), batch_size=st.integers(1, 40), draw=st.text(max_size=5))
-def test_a_shared_slot_takes_different_sequences_of_a_fixed_number(duty, batch_size, draw):
-    passing = passing_sequences(duty, batch_size, draw)
-    assert passing == sorted(set(passing))
-    assert set(passing) <= set(range(batch_size))
-    assert len(passing) == max(1, round(duty * batch_size))

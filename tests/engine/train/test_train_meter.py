@@ -98,7 +98,7 @@ def test_a_step_never_reads_the_device_and_a_report_reads_it_once(token_dir: Pat
         for step in range(3):
             take_step(
                 model, optimizer, Loader(shards, 16, 4, 1), LossScaling(CPU), meter, memory, step=step,
-                blocks=plan.blocks(dtype_of, 4, CPU), dtype=torch.float32, device=CPU, lr=1e-3, accumulate=2,
+                blocks=plan.blocks(dtype_of, 4, 2, CPU), dtype=torch.float32, device=CPU, lr=1e-3, accumulate=2,
                 grad_clip=1.0,
             )  # fmt: skip
         assert looks.count == 0
