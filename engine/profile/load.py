@@ -34,6 +34,8 @@ _TYPE_NAMES = {
     "array": "a list",
 }
 _GIVEN_BY_SET = "--set"
+FOLDERS = {"data.dir", "model.init_from"}
+"""Keys that name a folder; a relative one is meant from where it was written."""
 
 Table = dict[str, Any]
 Places = dict[str, Source | None]
@@ -41,7 +43,7 @@ Places = dict[str, Source | None]
 
 
 def load_profile(path_or_name: str | Path, sets: Sequence[str] = ()) -> Profile:
-    """The resolved profile. A relative `data.dir` becomes absolute, against the file or folder that gave it.
+    """The resolved profile. A relative folder becomes absolute, against the file or folder that gave it.
 
     Args:
         path_or_name: a file, or the name of one on the shelf.
@@ -177,7 +179,7 @@ def _judge_value(value: object, place: str) -> None:
 
 
 def _absolute(dotted: str, value: object, folder: Path) -> object:
-    if dotted != "data.dir" or not isinstance(value, str) or not value:
+    if dotted not in FOLDERS or not isinstance(value, str) or not value:
         return value
     return str((folder / Path(value).expanduser()).resolve())
 

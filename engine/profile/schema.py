@@ -41,7 +41,8 @@ class Model(Section):
     gates: bool = False
     """A learnable factor on what each block adds, begun at 1; `optim.gate_l1` pulls it towards 0."""
     init_from: str = ""
-    """Folder of GPT-2 weights in the Hugging Face layout to begin with; empty: drawn afresh."""
+    """Folder of GPT-2 weights in the Hugging Face layout to begin with; empty: drawn afresh. Relative to the
+    profile's file, or to where the command runs when given by --set."""
 
 
 class Data(Section):

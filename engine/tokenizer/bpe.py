@@ -113,6 +113,11 @@ def load(path: Path) -> Tokenizer:
     return Tokenizer(_open(path, partial(Backend.from_file, str(path))))
 
 
+def has_tokenizer(folder: Path) -> bool:
+    """Whether `load` would find something in the folder."""
+    return any(all((folder / name).is_file() for name in pair if name) for pair in PAIRS)
+
+
 def vocabulary_hash(vocabulary: dict[str, int]) -> str:
     """SHA-256 in hex over the (id, token) pairs in order of id: the same for the same meaning of every id."""
     rows = sorted((i, token) for token, i in vocabulary.items())

@@ -35,6 +35,7 @@ from engine.protocol.events import Machine, ModelInfo, SlotInfo
 from engine.slots.planner import Planner
 from engine.tokenizer import bpe
 from engine.tokenizer.bpe import Tokenizer
+from engine.train.origin import begin_with
 from engine.units import format_bytes
 
 PROFILE_NAME = "profile.toml"
@@ -57,6 +58,8 @@ class Parts:
     tokenizer: Tokenizer | None
     shards: Shards
     """The training split: what the model's ids mean."""
+    origin: str
+    """What the weights were begun with, as a line for the log; empty: drawn, or a checkpoint's."""
 
 
 def profile_path(run_dir: Path) -> Path:
@@ -104,6 +107,7 @@ def build_parts(run_dir: Path) -> Parts:
     seed_everything(profile.train.seed, profile.train.deterministic)
     model = build_model(profile.model, vocab_size, profile.train.head_chunk)
     model.init_weights(torch.Generator().manual_seed(profile.train.seed))
+    origin = begin_with(model, profile.model.init_from, run_dir, train)
     model.to(device)
     names = model.slot_names
     planner = Planner(profile.slots, len(names), names, profile.train.steps)
@@ -121,6 +125,7 @@ def build_parts(run_dir: Path) -> Parts:
         planner=planner,
         tokenizer=_tokenizer(Path(profile.data.dir), train),
         shards=train,
+        origin=origin,
     )
 
 

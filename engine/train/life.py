@@ -149,6 +149,8 @@ def tell_start(run: Run, parts: Parts, resumed_from: str = "") -> None:
             resumed_from=resumed_from,
         )
     )
+    if parts.origin:
+        run.log.emit(LogLine(level="info", text=parts.origin))
     if run.precision == parts.precision:
         run.log.emit(LogLine(level="info", text=f"precision {run.precision}: {parts.precision_reason}"))
     if run.profile.sample.every and run.tokenizer is None:
