@@ -32,6 +32,7 @@ from engine.checkpoint.manifest import (
     verify,
 )
 from engine.errors import SlotdeckError
+from engine.optim.rules import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Loaded:
 
 
 def load_newest(
-    root: Path, model: Mapping[str, Tensor], optimizer_shapes: Mapping[str, tuple[int, ...]]
+    root: Path, model: Mapping[str, Tensor], optimizer_shapes: Mapping[str, Part]
 ) -> Loaded | None:
     """The newest sound checkpoint under `root` (the run's `checkpoints/`), or None if there never was one.
 
@@ -58,7 +59,8 @@ def load_newest(
         optimizer_shapes: of `SlottedOptimizer.state_shapes()`; a checkpoint may hold fewer.
 
     Raises:
-        SlotdeckError: there are checkpoints and none is sound, or the newest is of another model.
+        SlotdeckError: there are checkpoints and none is sound, or the newest is of another model, optimizer or
+            type of weights.
     """
     quarantined: list[tuple[str, str]] = []
     for folder in _newest_first(root, quarantined):
@@ -119,30 +121,38 @@ def _check_model(folder: Path, model: Mapping[str, Tensor]) -> None:
     for name, tensor in model.items():
         if name not in saved:
             raise _other_model(folder, f"{name} is not in it")
-        here = (tuple(tensor.shape), tensor.dtype)
+        here = Part(tuple(tensor.shape), tensor.dtype)
+        if saved[name].shape != here.shape:
+            raise _other_model(folder, f"{name} is {saved[name]} there and {here} here")
         if saved[name] != here:
-            raise _other_model(folder, f"{name} is {_told(saved[name])} there and {_told(here)} here")
+            raise SlotdeckError(
+                f"{folder} was saved with another precision.weights: "
+                f"{name} is {saved[name]} there and {here} here",
+                "resume with the precision.weights the run began with, or start a new run",
+            )
     if surplus := sorted(saved.keys() - model.keys()):
         raise _other_model(folder, f"{surplus[0]} is not in the model")
 
 
-def _check_optimizer(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
+def _check_optimizer(folder: Path, shapes: Mapping[str, Part]) -> None:
     for name, there in _shapes(folder / OPTIMIZER).items():
         if name not in shapes:
-            raise _other_model(folder, f"optimizer state {name} belongs to no parameter")
-        if there != (shapes[name], torch.float32):
-            here = _told((shapes[name], torch.float32))
-            raise _other_model(folder, f"optimizer state {name} is {_told(there)} there and {here} here")
+            raise SlotdeckError(
+                f"{folder} was saved with another optim.name: this run's optimizer keeps no {name}",
+                "resume with the optim.name the run began with, or start a new run",
+            )
+        if there != shapes[name]:
+            raise _other_model(folder, f"optimizer state {name} is {there} there and {shapes[name]} here")
 
 
-def _shapes(path: Path) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+def _shapes(path: Path) -> dict[str, Part]:
     """Names, shapes and dtypes from the header; no tensor is read in full."""
     with safe_open(path, framework="pt") as file:
         return {name: _shape(file.get_slice(name)) for name in file.keys()}  # noqa: SIM118
 
 
-def _shape(part: Any) -> tuple[tuple[int, ...], torch.dtype]:
-    return tuple(part.get_shape()), _DTYPES[part.get_dtype()]
+def _shape(part: Any) -> Part:
+    return Part(tuple(part.get_shape()), _DTYPES[part.get_dtype()])
 
 
 _DTYPES = {
@@ -158,11 +168,6 @@ _DTYPES = {
     "BOOL": torch.bool,
 }
 """safetensors' names of what we save."""
-
-
-def _told(shape: tuple[tuple[int, ...], torch.dtype]) -> str:
-    size = "x".join(map(str, shape[0])) or "scalar"
-    return f"{size} {str(shape[1]).removeprefix('torch.')}"
 
 
 def _other_model(folder: Path, what: str) -> SlotdeckError:

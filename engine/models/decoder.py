@@ -38,7 +38,7 @@ class Block(nn.Module):
         self.n_head = n_head
         self.dropout = dropout
         self.norm_attention = LayerNorm(n_embd, bias)
-        self.qkv = Linear(n_embd, 3 * n_embd, bias)
+        self.qkv = Linear(n_embd, 3 * n_embd, bias, stacked=3)
         self.attention_out = Linear(n_embd, n_embd, bias)
         self.norm_mlp = LayerNorm(n_embd, bias)
         self.mlp_in = Linear(n_embd, 4 * n_embd, bias)

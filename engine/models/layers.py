@@ -1,7 +1,8 @@
 """Layers that families share, and the one place where a dtype changes.
 
-Precision, whole: weights are fp32 and stay fp32. A run computes in `dtype`, given anew with every call, so
-a run can go from fp32 to bf16 and back between two steps without touching a weight or an optimizer state.
+Precision, whole: weights are kept in fp32, or the blocks' matrices in bf16 (`narrow_matrices`), and stay so. A
+run computes in `dtype`, given anew with every call, so it can go from fp32 to bf16 and back between two steps
+without touching a weight or an optimizer state.
 
     where               dtype       why
     residual stream     fp32        every block adds to it: bf16 has 8 bits, and a small addition to a
@@ -27,6 +28,11 @@ from torch.nn import functional as F
 
 class Linear(nn.Linear):
     """A linear layer that computes in the dtype of its input."""
+
+    def __init__(self, width_in: int, width_out: int, bias: bool, stacked: int = 1) -> None:
+        """`stacked`: the matrices of equal height that lie on top of each other in the weight."""
+        self.stacked = stacked
+        super().__init__(width_in, width_out, bias)
 
     def reset_parameters(self) -> None:
         """Zeros until the family draws its start; torch's own would draw from the global generator."""
@@ -59,3 +65,14 @@ class LayerNorm(nn.Module):
 def embedding(rows: int, width: int) -> nn.Embedding:
     """A table `(rows, width)` of zeros until the family draws its start, for the same reason."""
     return nn.Embedding.from_pretrained(torch.zeros(rows, width), freeze=False)
+
+
+def narrow_matrices(module: nn.Module) -> None:
+    """Keep the weights of all linears in it in bf16, rounded to the nearest; biases and norms stay fp32.
+
+    Parameters are replaced, so this comes before an optimizer is built. What a step smaller than a weight's last
+    bit needs is in `engine.optim.rounding`.
+    """
+    for linear in module.modules():
+        if isinstance(linear, Linear):
+            linear.weight = nn.Parameter(linear.weight.detach().to(torch.bfloat16))

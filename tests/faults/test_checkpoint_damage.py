@@ -19,6 +19,7 @@ import torch
 from engine.checkpoint.load import load_newest
 from engine.checkpoint.writer import CheckpointWriter, Failed, Saved
 from engine.errors import SlotdeckError
+from engine.optim.rules import Part
 
 TENSORS = 4096
 """Values in the only tensor."""
@@ -42,7 +43,7 @@ def save(run_dir: Path, *steps: int, keep: int = 3) -> list[Saved | Failed]:
 
 
 def newest(run_dir: Path):
-    shapes = {"w.exp_avg": (TENSORS,)}
+    shapes = {"w.exp_avg": Part((TENSORS,), torch.float32)}
     return load_newest(run_dir / "checkpoints", {"w": torch.zeros(TENSORS)}, shapes)
 
 
@@ -193,7 +194,7 @@ def test_whenever_a_saving_process_is_killed_its_last_acknowledged_step_loads(tm
                     os.kill(pid, signal.SIGKILL)
                     pid = 0
             if acknowledged:
-                shapes = {"w.exp_avg": (1 << 20,)}
+                shapes = {"w.exp_avg": Part((1 << 20,), torch.float32)}
                 loaded = load_newest(tmp_path / "checkpoints", {"w": torch.zeros(1 << 20)}, shapes)
                 assert loaded.manifest.step >= acknowledged
                 assert loaded.quarantined == []

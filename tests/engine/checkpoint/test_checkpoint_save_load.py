@@ -14,9 +14,11 @@ from engine.checkpoint.load import load_newest
 from engine.checkpoint.manifest import HELD
 from engine.checkpoint.writer import CheckpointWriter, Failed, Saved
 from engine.errors import SlotdeckError
+from engine.optim.rules import Part
 
 CPU = torch.device("cpu")
-SHAPES = {"a.exp_avg": (3, 2), "a.exp_avg_sq": (3, 2), "a.step": ()}
+LIKE_A = Part((3, 2), torch.float32)
+SHAPES = {"a.exp_avg": LIKE_A, "a.exp_avg_sq": LIKE_A, "a.step": Part((), torch.float32)}
 
 
 class Told:
@@ -128,10 +130,15 @@ def test_a_checkpoint_of_another_model_is_refused_by_name_and_stays(tmp_path: Pa
         load_newest(tmp_path / "checkpoints", wider, SHAPES)
     with pytest.raises(SlotdeckError, match="b is not in the model"):
         load_newest(tmp_path / "checkpoints", {"a": torch.zeros(3, 2)}, SHAPES)
-    with pytest.raises(SlotdeckError, match=r"optimizer state a\.step belongs to no parameter"):
+    with pytest.raises(SlotdeckError, match=r"another optim\.name: .* keeps no a\.step"):
         load_newest(
             tmp_path / "checkpoints", model_tensors(0), {k: v for k, v in SHAPES.items() if "step" not in k}
         )
+    narrow = {name: t.to(torch.bfloat16) for name, t in model_tensors(0).items()}
+    with pytest.raises(
+        SlotdeckError, match=r"another precision\.weights: a is 3x2 float32 there and 3x2 bfloat16"
+    ):
+        load_newest(tmp_path / "checkpoints", narrow, SHAPES)
     assert names(tmp_path) == ["step-00000500"]
 
 
