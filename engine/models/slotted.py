@@ -9,6 +9,7 @@ parameters) and how it embeds, closes and scores. This file then runs any plan o
                     in their places: x + s * mask * f(x), where f is all that the block adds, s the plan's scale,
                     and only the masked rows are computed
     trained=False   forward only: the slot's parameters get no gradient, its input still does
+    recompute       only the block's input is kept for backward, which runs the block again first: the same bits
 
 Which of these happens is decided here in plain Python, outside the blocks, so a block can be compiled once
 and a new plan never retraces it.
@@ -23,15 +24,19 @@ Shapes: B sequences, T positions, D model width, S sequences of a subset, V voca
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from engine.models.head import chunked_loss
+
+SlotCall = Callable[[nn.Module, Tensor, torch.dtype], Tensor]
+"""How a slot is run: `(slot, x_BTD, dtype)` -> the stream after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,8 @@ class SlottedModel(nn.Module, ABC):
     """Ids that mean something; the head may be padded beyond them."""
     head_chunk: int
     """Rows of the loss head at a time."""
+    compiled: SlotCall | None = None
+    """Runs a slot instead of a plain call: `engine.models.compiled` puts itself here."""
 
     # -- the table of slots ------------------------------------------------------------------------------
 
@@ -145,15 +152,15 @@ class SlottedModel(nn.Module, ABC):
 
     def run_slots(self, x_BTD: Tensor, blocks: Sequence[BlockPlan] | None, dtype: torch.dtype) -> Tensor:
         """Send the stream through the slots as planned; `blocks=None` means every slot at duty 1."""
-        slots = self.slots()
+        slots, call = self.slots(), self.compiled or _plainly
         if blocks is None:
             for slot in slots:
-                x_BTD = slot(x_BTD, dtype)
+                x_BTD = call(slot, x_BTD, dtype)
             return x_BTD
         assert len(blocks) == len(slots), f"a plan of {len(blocks)} rows for {len(slots)} slots"
         for slot, plan in zip(slots, blocks, strict=True):
             if plan.duty > 0:
-                x_BTD = _run_slot(slot, x_BTD, plan, plan.dtype or dtype)
+                x_BTD = _run_slot(call, slot, x_BTD, plan, plan.dtype or dtype)
         return x_BTD
 
     def forward_loss(
@@ -182,16 +189,20 @@ class SlottedModel(nn.Module, ABC):
         """Logits of the token after `x`: `(B, V)` fp32 over the real vocabulary, so no padded id can win."""
         x_BTD = self.run_slots(self.embed(x_BT), blocks, dtype)
         x_BD = self.close(x_BTD[:, -1], dtype)
-        return nn.functional.linear(x_BD, self.head_weight()[: self.vocab_size].to(dtype)).float()
+        return nn.functional.linear(x_BD, self.head_weight()[: self.vocab_size].to(x_BD.dtype)).float()
 
 
-def _run_slot(slot: nn.Module, x_BTD: Tensor, plan: BlockPlan, dtype: torch.dtype) -> Tensor:
+def _plainly(slot: nn.Module, x_BTD: Tensor, dtype: torch.dtype) -> Tensor:
+    return slot(x_BTD, dtype)
+
+
+def _run_slot(call: SlotCall, slot: nn.Module, x_BTD: Tensor, plan: BlockPlan, dtype: torch.dtype) -> Tensor:
     """One slot at a duty above 0."""
-    with _trained(slot, plan.trained):
+    with frozen_unless(plan.trained, slot):
         if plan.subset is None or plan.duty == 1.0:
-            return _scaled(x_BTD, slot(x_BTD, dtype), plan.scale)
+            return _scaled(x_BTD, call(slot, x_BTD, dtype), plan.scale)
         passing_STD = x_BTD.index_select(0, plan.subset)
-        after_STD = _scaled(passing_STD, slot(passing_STD, dtype), plan.scale)
+        after_STD = _scaled(passing_STD, call(slot, passing_STD, dtype), plan.scale)
         return x_BTD.index_copy(0, plan.subset, after_STD)
 
 
@@ -204,7 +215,7 @@ def _scaled(before: Tensor, after: Tensor, scale: float) -> Tensor:
 
 
 @contextmanager
-def _trained(slot: nn.Module, trained: bool) -> Iterator[None]:
+def frozen_unless(trained: bool, slot: nn.Module) -> Iterator[None]:
     """Within it, autograd sees the slot's parameters as constants unless `trained`.
 
     Whether a parameter gets a gradient is fixed when its graph is recorded, so the flags can go back as soon
