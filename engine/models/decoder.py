@@ -68,7 +68,7 @@ class Block(nn.Module):
 
     def _attend(self, x_BTD: Tensor, dtype: torch.dtype) -> Tensor:
         B, T, D = x_BTD.shape
-        qkv_BTE = self.qkv(self.norm_attention(x_BTD, dtype))
+        qkv_BTE = self.qkv(self.norm_attention(x_BTD, dtype), dtype)
         # Views only: the attention kernels take strided heads, and write (B, T, H, C) so the way back is
         # a view too.
         q_BHTC, k_BHTC, v_BHTC = (
@@ -78,11 +78,11 @@ class Block(nn.Module):
         y_BHTC = F.scaled_dot_product_attention(
             q_BHTC, k_BHTC, v_BHTC, is_causal=True, dropout_p=self.dropout if self.training else 0.0
         )
-        return self._drop(self.attention_out(y_BHTC.transpose(1, 2).reshape(B, T, D)))
+        return self._drop(self.attention_out(y_BHTC.transpose(1, 2).reshape(B, T, D), dtype))
 
     def _transform(self, x_BTD: Tensor, dtype: torch.dtype) -> Tensor:
-        hidden_BTF = F.gelu(self.mlp_in(self.norm_mlp(x_BTD, dtype)), approximate="tanh")
-        return self._drop(self.mlp_out(hidden_BTF))
+        hidden_BTF = F.gelu(self.mlp_in(self.norm_mlp(x_BTD, dtype), dtype), approximate="tanh")
+        return self._drop(self.mlp_out(hidden_BTF, dtype))
 
     def _drop(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.dropout, self.training) if self.dropout else x

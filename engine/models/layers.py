@@ -14,6 +14,8 @@ without touching a weight or an optimizer state.
     linears, attention  `dtype`     `Linear` casts its weight to what comes in; accumulation is the kernel's
     loss head           `dtype`     logits are a matmul; softmax and loss are fp32 (see `engine.models.head`)
 
+fp8 is for the blocks' matmuls only: everything else that says `dtype` is bf16 then (`engine.precision.fp8`).
+
 So a value is cast in two places only: activations where a norm hands them to a linear, weights in `Linear`.
 No autocast: its casts are hidden, cached and decided per operator. In fp32 nothing is cast at all
 (`Tensor.to` with the same dtype returns the tensor itself).
@@ -25,9 +27,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.precision import fp8
+
 
 class Linear(nn.Linear):
-    """A linear layer that computes in the dtype of its input."""
+    """A linear layer that computes in the dtype of its input, or in fp8 when told so."""
 
     def __init__(self, width_in: int, width_out: int, bias: bool, stacked: int = 1) -> None:
         """`stacked`: the matrices of equal height that lie on top of each other in the weight."""
@@ -40,9 +44,11 @@ class Linear(nn.Linear):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """`(..., in)` -> `(..., out)`, dtype kept."""
+    def forward(self, x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """`(..., in)` -> `(..., out)`, dtype kept; `dtype` is looked at only for whether it is fp8."""
         bias: Tensor | None = self.bias
+        if dtype == fp8.FP8:
+            return fp8.linear(x, self.weight, bias)
         return F.linear(x, self.weight.to(x.dtype), bias if bias is None else bias.to(x.dtype))
 
 
@@ -58,8 +64,8 @@ class LayerNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(width)) if bias else None
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        """`(..., D)` fp32 -> `(..., D)` in `dtype`."""
-        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.EPS).to(dtype)
+        """`(..., D)` fp32 -> `(..., D)` in `dtype`, in bf16 when that is fp8."""
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.EPS).to(fp8.carrier(dtype))
 
 
 def embedding(rows: int, width: int) -> nn.Embedding:

@@ -39,7 +39,7 @@ def test_auto_takes_what_the_device_is_good_at_and_says_why(kind: str, bf16: boo
             "fp32x",
             "cpu",
             True,
-            "'fp32x' is not a precision (did you mean 'fp32'?); write one of fp32, bf16, fp16 or auto",
+            "'fp32x' is not a precision (did you mean 'fp32'?); write one of fp32, bf16, fp16, fp8 or auto",
         ),
     ],
 )
