@@ -65,12 +65,16 @@ class SlottedOptimizer:
         self._rounding = Rounding(seed)
         self._device = next(iter(self._parameters.values())).device
         elsewhere = AdamW(profile)
-        of_matrices = RULES[profile.name](profile)
+        of_matrices = elsewhere if profile.name == "adamw" else RULES[profile.name](profile)
+        placed = {
+            name: (group.slot, of_matrices if group.of_matrices else elsewhere)
+            for group in self.groups
+            for name in group.names
+        }
         members: dict[int, dict[str, Ruled]] = {slot: {} for slot in (STEM, *range(len(model.slots())))}
-        for group in self.groups:
-            rule = of_matrices if group.of_matrices else elsewhere
-            for name, p in zip(group.names, group.parameters, strict=True):
-                members[group.slot][name] = Ruled(p, rule)
+        for name, p in self._parameters.items():
+            slot, rule = placed[name]
+            members[slot][name] = Ruled(p, rule)
         self._states = {slot: SlotStates(owned) for slot, owned in members.items()}
 
     # -- a step ------------------------------------------------------------------------------------------
@@ -117,6 +121,7 @@ class SlottedOptimizer:
 
         An exception from backward passes through; what `lean.updated` names has moved by then.
         """
+        assert all(p.grad is None for p in self._parameters.values()), "lean mode begins without gradients"
         self.lr = lr
         self.updates += 1
         lean = Lean(
@@ -125,7 +130,11 @@ class SlottedOptimizer:
             max_norm,
             torch.zeros((), device=self._device) if found_inf is None else found_inf,
         )
-        hooks = [p.register_post_accumulate_grad_hook(lean.arrived) for p in self._parameters.values()]
+        hooks = [
+            p.register_post_accumulate_grad_hook(lean.arrived)
+            for p in self._parameters.values()
+            if p.requires_grad
+        ]
         try:
             yield lean
         finally:
