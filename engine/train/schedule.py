@@ -1,4 +1,4 @@
-"""The learning rate of each step: warm-up, then cosine, and the operator's word over both."""
+"""The learning rate of each step: warm-up, the profile's schedule, and the operator's word over both."""
 
 from __future__ import annotations
 
@@ -11,16 +11,33 @@ from engine.profile.schema import Optim
 def scheduled_lr(step: int, total_steps: int, optim: Optim) -> float:
     """The profile's learning rate for the step that follows `step` steps done.
 
-    Linear warm-up to `lr` over `warmup_steps`, then half a cosine down to `min_lr` at the last step
-    (Loshchilov & Hutter 2017, without restarts).
+    Linear warm-up to `lr` over `warmup_steps`, then
+
+        cosine     half a cosine down to `min_lr` at the last step (Loshchilov & Hutter 2017, without restarts)
+        wsd        `lr` until the cooldown, which falls to `min_lr` at the last step as 1 - sqrt(its share done)
+                   (warm-up, stable, decay: Hu et al. 2024, MiniCPM; the square root and a cooldown of a fifth of
+                   the run: Hägele et al. 2024, who found it to beat the straight line)
+        constant   `lr`
     """
     if step < optim.warmup_steps:
         return optim.lr * (step + 1) / optim.warmup_steps
     if optim.schedule == "constant":
         return optim.lr
-    span = max(1, total_steps - 1 - optim.warmup_steps)
-    progress = min(1.0, (step - optim.warmup_steps) / span)
-    return optim.min_lr + (optim.lr - optim.min_lr) * 0.5 * (1 + math.cos(math.pi * progress))
+    if optim.schedule == "wsd":
+        start = cooldown_step(total_steps, optim)
+        if step < start or start == total_steps:
+            return optim.lr
+        left = 1 - math.sqrt(min(1.0, (step - start + 1) / (total_steps - start)))
+    else:
+        span = max(1, total_steps - 1 - optim.warmup_steps)
+        progress = min(1.0, (step - optim.warmup_steps) / span)
+        left = 0.5 * (1 + math.cos(math.pi * progress))
+    return optim.min_lr + (optim.lr - optim.min_lr) * left
+
+
+def cooldown_step(total_steps: int, optim: Optim) -> int:
+    """The first step of a wsd schedule's cooldown; `total_steps` when it has none."""
+    return min(total_steps, max(optim.warmup_steps, total_steps - round(optim.cooldown * total_steps)))
 
 
 @dataclass(frozen=True, slots=True)
