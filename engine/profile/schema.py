@@ -119,6 +119,8 @@ class Slots(Section):
     policy: Literal["all", "random", "anneal"] = "all"
     mean_duty: Share = 0.6
     """anneal: mean duty at the first step, rising to 1 at `full_from`. random: mean duty throughout."""
+    equal_work: bool = False
+    """random: as much work as the anneal with this mean_duty and full_from does over a whole run; its control."""
     full_from: Share = 0.75
     """anneal: share of the run from which every slot is on."""
     every: Positive = 1

@@ -12,6 +12,8 @@ from random import Random
 
 DUTIES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """A closed set: every share is a tensor shape of its own, and compiled code is made once for each."""
+WHOLE = (0.0, 1.0)
+"""A slot works for the whole step, or not."""
 
 
 def possible_duties(sequences: int) -> tuple[float, ...]:

@@ -6,14 +6,15 @@ The plan of step N follows from the settings, the seed and N alone: nothing that
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from typing import Any
 
 from engine.errors import SlotdeckError, nearest
 from engine.profile.schema import Slots
-from engine.slots.duty import DUTIES, possible_duties
+from engine.slots.duty import DUTIES, WHOLE, possible_duties
 from engine.slots.holds import Hold, banned, pinned
 from engine.slots.plan import Plan, SlotPlan
-from engine.slots.policies import Policy
+from engine.slots.policies import Policy, dither
 
 
 class Planner:
@@ -149,12 +150,7 @@ class Planner:
         """Plain values for a checkpoint: policy, holds and precisions by slot name."""
         names = self.slot_names
         return {
-            "policy": {
-                "name": self.policy.name,
-                "mean_duty": self.policy.mean_duty,
-                "full_from": self.policy.full_from,
-                "every": self.policy.every,
-            },
+            "policy": asdict(self.policy),
             "holds": {
                 names[i]: {"kind": h.kind, "duty": h.duty, "trained": h.trained, "until": h.until}
                 for i, h in self._holds.items()
@@ -173,7 +169,8 @@ class Planner:
         for slot, hold in holds.items():
             self._check_duty(slot, hold, self._window)
         precision = {self.resolve_slot(name): value for name, value in state["precision"].items()}
-        self.policy = Policy(**state["policy"])
+        # A setting that the checkpoint is too old to know is the profile's.
+        self.policy = replace(Policy.from_profile(self._profile), **state["policy"])
         self._holds, self._precision = holds, precision
 
     # -- inside ------------------------------------------------------------------------------------------
@@ -203,11 +200,14 @@ class Planner:
             return 1.0, "every slot works"
         if stays:
             return 1.0, "first block stays on" if slot == 0 else "last block stays on"
-        if keep >= 1.0:
-            return 1.0, "keep 1.00"
-        if drawn < keep:
-            return 1.0, f"drew {drawn:.2f} < keep {keep:.2f}"
-        return 0.0, f"drew {drawn:.2f} >= keep {keep:.2f}"
+        duties = possible_duties(self._window) if self.policy.grain == "sequence" else WHOLE
+        duty, chance = dither(keep, drawn, duties)
+        if chance == 1.0:
+            return duty, f"keep {keep:.2f}"
+        sign = "<" if drawn < chance else ">="
+        if duties == WHOLE:
+            return duty, f"drew {drawn:.2f} {sign} keep {keep:.2f}"
+        return duty, f"keep {keep:.2f}: drew {drawn:.2f} {sign} {chance:.2f}"
 
     def _rescue(self, rows: list[SlotPlan], keep: list[float], drawn: list[float]) -> None:
         """The draw left no slot on: the free one that came nearest works."""
