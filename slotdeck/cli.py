@@ -198,7 +198,11 @@ def prepare(
     text_column: Annotated[str, typer.Option(help="Of parquet files.")] = "text",
     text_key: Annotated[str, typer.Option(help="Of json and jsonl files.")] = "text",
     tokenizer: Annotated[
-        str, typer.Option(metavar="FILE|train", help="A tokenizer.json, or train one.")
+        str,
+        typer.Option(
+            metavar="FILE|train",
+            help="A tokenizer.json, a folder with one or GPT-2's two files, or train one.",
+        ),
     ] = "train",
     vocab_size: Annotated[int, typer.Option(help="Of a trained tokenizer.")] = 8192,
     encoding: Annotated[str, typer.Option(help="Of text files.")] = "utf-8",
@@ -216,6 +220,25 @@ def prepare(
         inputs, out, text_column=text_column, text_key=text_key, tokenizer=tokenizer, vocab_size=vocab_size,
         encoding=encoding, workers=workers, val_share=val_share, on_bad=on_bad, overwrite=overwrite,
     )  # fmt: skip
+
+
+@app.command()
+def export(
+    run: Run,
+    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="The folder to make.")],
+    checkpoint: Annotated[
+        str, typer.Option(metavar="NAME|newest|best", help="Which of the run's checkpoints.")
+    ] = "newest",
+    dtype: Annotated[str, typer.Option(metavar="fp32|bf16", help="Of the tensors; fp32 is exact.")] = "fp32",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export.")] = False,
+    runs_dir: Runs = RUNS,
+) -> None:
+    """Write a run's model as GPT-2 weights that transformers loads."""
+    from engine.runlog.catalog import find_run
+    from slotdeck.export import export_run
+
+    run_dir = find_run(run, runs_dir)
+    export_run(run_dir, to, checkpoint=checkpoint, dtype=dtype, overwrite=overwrite, say=_say)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """A folder that appears whole or not at all: filled beside its place, put on the disk, then renamed.
 
-`prepare` writes into it. After a crash the next one finds the leavings, sees that nobody holds them, and
+`prepare` and the export write into it. After a crash the next one finds the leavings, sees that nobody holds them, and
 clears them away.
 """
 
@@ -36,8 +36,11 @@ def check_free(target: Path, overwrite: bool) -> None:
 
 
 @contextmanager
-def staged(target: Path) -> Iterator[Path]:
+def staged(target: Path, option: str = "--out") -> Iterator[Path]:
     """A fresh folder beside `target` that takes its place when the block ends well, and vanishes when not.
+
+    Args:
+        target: the folder to make or replace; `option` is what the user names it with.
 
     Raises:
         SlotdeckError: another process is preparing the same target, or the place cannot be written.
@@ -49,14 +52,14 @@ def staged(target: Path) -> Iterator[Path]:
         lock = os.open(staging, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise SlotdeckError(
-            f"{target.parent} cannot be written: {error.strerror}", "choose another --out"
+            f"{target.parent} cannot be written: {error.strerror}", f"choose another {option}"
         ) from None
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise SlotdeckError(
-                f"another process is preparing {target}", "wait for it, or choose another --out"
+                f"another process is preparing {target}", f"wait for it, or choose another {option}"
             ) from None
         _clear(staging)
         try:

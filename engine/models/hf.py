@@ -82,8 +82,9 @@ def load_weights(model: Decoder, folder: Path) -> str:
     pairs = list(_pairs(model, config.vocab_size))
     parameters = dict(model.named_parameters())
     if odd := _differences(pairs, parameters, stored):
+        many = "1 tensor differs" if len(odd) == 1 else f"{len(odd)} tensors differ"
         raise SlotdeckError(
-            f"{folder} does not fit the model, {len(odd)} tensors differ: {'; '.join(_gathered(odd))}",
+            f"{folder} does not fit the model, {many}: {'; '.join(_gathered(odd))}",
             "set model.bias=true" if all(what == BIASED for _, what in odd) else AGAIN,
         )
     with torch.no_grad():

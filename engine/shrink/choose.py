@@ -1,0 +1,135 @@
+"""Which checkpoint of a run is meant, and its model in host memory.
+
+Called by what works on a finished or a live run from outside. Nothing is renamed or changed: a live engine may be
+at work in the same folder.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from engine.checkpoint.manifest import (
+    MODEL,
+    STATE,
+    Damaged,
+    Manifest,
+    checkpoint_folders,
+    parse_name,
+    read,
+    verify,
+)
+from engine.checkpoint.writer import FOLDER
+from engine.errors import SlotdeckError, nearest
+from engine.models.build import build_model
+from engine.models.decoder import Decoder
+from engine.profile.load import load_profile
+from engine.profile.schema import Profile
+from engine.protocol.codec import decode
+from engine.protocol.events import RunStarted
+from engine.runlog.index import History
+from engine.text import one_line
+
+NEWEST, BEST = "newest", "best"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A checkpoint's model, checked."""
+
+    manifest: Manifest
+    profile: Profile
+    model: Decoder
+    """On the CPU, every parameter fp32; as many blocks as the checkpoint has."""
+    vocab_hash: str
+    """Of the data it was trained on; empty where the data does not name it."""
+
+
+def choose(run_dir: Path, checkpoint: str = NEWEST) -> Chosen:
+    """Load the model of a checkpoint.
+
+    Args:
+        run_dir: the run.
+        checkpoint: a folder's name, `newest`, or `best` by validation loss.
+
+    Raises:
+        SlotdeckError: there is no such checkpoint, it is damaged, or it does not fit the run's profile.
+    """
+    folder = _folder(run_dir / FOLDER, checkpoint)
+    try:
+        manifest = verify(folder)
+        tensors = load_file(folder / MODEL)
+        state: dict[str, Any] = msgspec.msgpack.decode((folder / STATE).read_bytes())
+    except (Damaged, SafetensorError, msgspec.DecodeError, OSError) as error:
+        raise SlotdeckError(
+            f"{folder} cannot be used: {one_line(str(error), 300)}", "name another with --checkpoint"
+        ) from None
+    profile = load_profile(run_dir / "profile.toml")
+    return Chosen(manifest, profile, _model(run_dir, profile, tensors, folder), state["vocab_hash"])
+
+
+def _folder(root: Path, checkpoint: str) -> Path:
+    folders = checkpoint_folders(root)
+    if not folders:
+        raise SlotdeckError(
+            f"{root} holds no checkpoint yet",
+            "save one with `slotdeck send RUN checkpoint`, or let it train on",
+        )
+    if checkpoint not in (NEWEST, BEST):
+        names = [folder.name for folder in folders]
+        if checkpoint in names:
+            return folders[names.index(checkpoint)]
+        raise SlotdeckError(
+            f"{root} has no checkpoint {one_line(checkpoint)!r}{nearest(checkpoint, names)}",
+            f"use {NEWEST}, {BEST} or one of: {', '.join(names[-5:])}",
+        )
+    seals: list[tuple[Manifest, Path]] = []
+    for folder in folders:
+        try:
+            seals.append((read(folder), folder))
+        except Damaged as error:
+            raise SlotdeckError(
+                f"{folder} cannot be used: {error}", "name another with --checkpoint"
+            ) from None
+    if checkpoint == NEWEST:
+        return max(seals, key=lambda found: (found[0].branch, parse_name(found[0].name)))[1]
+    measured = [(seal.val_loss, folder) for seal, folder in seals if seal.val_loss is not None]
+    if not measured:
+        raise SlotdeckError(
+            f"{root}: none of the checkpoints has a validation loss", f"use {NEWEST} or name one"
+        )
+    return min(measured)[1]
+
+
+def _model(run_dir: Path, profile: Profile, tensors: dict[str, Tensor], folder: Path) -> Decoder:
+    """The profile's model over the vocabulary that the log tells, with the checkpoint's tensors."""
+    n_layer = len({match[1] for name in tensors if (match := re.match(r"blocks\.(\d+)\.", name))})
+    config = msgspec.structs.replace(profile.model, n_layer=n_layer)
+    model = build_model(config, _vocab_size(run_dir))
+    assert isinstance(model, Decoder), "the profile knows no other family"
+    wanted = {name: tuple(p.shape) for name, p in model.state_dict().items()}
+    there = {name: tuple(t.shape) for name, t in tensors.items()}
+    if odd := sorted(name for name in wanted | there if wanted.get(name) != there.get(name)):
+        raise SlotdeckError(
+            f"{folder} is not the model of {run_dir / 'profile.toml'}: {', '.join(odd[:3])} differ",
+            "restore the run's profile.toml; the log holds it too",
+        )
+    model.load_state_dict(tensors, assign=True)
+    return model.to(torch.float32).eval()
+
+
+def _vocab_size(run_dir: Path) -> int:
+    """Ids that mean something: what lies above them in the table is padding."""
+    entry = History(run_dir, raw_reports=0).latest.get(RunStarted.KIND)
+    started = decode(entry.kind, entry.payload) if entry else None
+    if not isinstance(started, RunStarted):
+        raise SlotdeckError(f"{run_dir}: the log does not tell of a start", "name another run")
+    return started.model.vocab_size
