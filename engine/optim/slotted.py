@@ -119,7 +119,8 @@ class SlottedOptimizer:
             max_norm: of each slot's gradient by itself, and of the stem's; 0: no clipping.
             found_inf: 0-d fp32 on the device; where it is 1 nothing is updated at all.
 
-        An exception from backward passes through; what `lean.updated` names has moved by then.
+        An exception from backward passes through; what `lean.updated` names has moved by then. If that is
+        nothing, the step can be done again.
         """
         assert all(p.grad is None for p in self._parameters.values()), "lean mode begins without gradients"
         self.lr = lr
@@ -137,6 +138,11 @@ class SlottedOptimizer:
         ]
         try:
             yield lean
+        except BaseException:
+            self.updates -= (
+                not lean.updated
+            )  # the same samples may be tried again: it is the same update then
+            raise
         finally:
             for hook in hooks:
                 hook.remove()
@@ -174,6 +180,10 @@ class SlottedOptimizer:
     def bytes_when_trained(self, slot: int) -> int:
         """Bytes that a slot's states take (`STEM`: the stem's) once it has trained; nothing is made."""
         return self._states[slot].bytes_when_trained()
+
+    def state_bytes(self, name: str) -> int:
+        """Bytes of the state of a parameter, by its name in the model, once it has been updated."""
+        return sum(part.bytes for _, part in self._layouts()[name])
 
     def stem_bytes(self) -> int:
         """Bytes of the stem's states."""
