@@ -33,6 +33,7 @@ from benchmarks import results
 from engine.control.journal import Journal
 from engine.control.server import ControlServer
 from engine.data.prepare import prepare
+from engine.models.slotted import BlockPlan
 from engine.profile.load import load_profile
 from engine.profile.write import to_toml
 from engine.protocol.events import Hardware
@@ -70,6 +71,10 @@ class NoMemoryWatch:
     def forward(self) -> AbstractContextManager[None]:
         """Nothing."""
         return nullcontext()
+
+    def revealed(self, rows: list[BlockPlan]) -> list[BlockPlan]:
+        """As planned."""
+        return rows
 
     def backward_done(self, step: int) -> None:
         """Nothing."""

@@ -198,12 +198,27 @@ def _plainly(slot: nn.Module, x_BTD: Tensor, dtype: torch.dtype) -> Tensor:
 
 def _run_slot(call: SlotCall, slot: nn.Module, x_BTD: Tensor, plan: BlockPlan, dtype: torch.dtype) -> Tensor:
     """One slot at a duty above 0."""
-    with frozen_unless(plan.trained, slot):
-        if plan.subset is None or plan.duty == 1.0:
-            return _scaled(x_BTD, call(slot, x_BTD, dtype), plan.scale)
-        passing_STD = x_BTD.index_select(0, plan.subset)
-        after_STD = _scaled(passing_STD, call(slot, passing_STD, dtype), plan.scale)
-        return x_BTD.index_copy(0, plan.subset, after_STD)
+    if plan.subset is None or plan.duty == 1.0:
+        return _scaled(x_BTD, _through(call, slot, x_BTD, plan, dtype), plan.scale)
+    passing_STD = x_BTD.index_select(0, plan.subset)
+    after_STD = _scaled(passing_STD, _through(call, slot, passing_STD, plan, dtype), plan.scale)
+    return x_BTD.index_copy(0, plan.subset, after_STD)
+
+
+def _through(call: SlotCall, slot: nn.Module, x_BTD: Tensor, plan: BlockPlan, dtype: torch.dtype) -> Tensor:
+    """These sequences through the slot; what backward needs is kept, or nothing but the slot's input.
+
+    Computed again with the generators as they stood, so dropout drops the same; and with the same parameters
+    constant, for what autograd saves depends on it.
+    """
+
+    def work(x_BTD: Tensor) -> Tensor:
+        with frozen_unless(plan.trained, slot):
+            return call(slot, x_BTD, dtype)
+
+    if plan.recompute and torch.is_grad_enabled():
+        return checkpoint(work, x_BTD, use_reentrant=False)
+    return work(x_BTD)
 
 
 def _scaled(before: Tensor, after: Tensor, scale: float) -> Tensor:

@@ -16,7 +16,8 @@ from engine.protocol import commands as c
 from engine.protocol.commands import verb_of
 from engine.slots.holds import parse_until
 from engine.slots.planner import Planner
-from engine.train import judge
+from engine.train import compiling, judge
+from engine.train.fit import GivenUp, divisors, find_batch
 from engine.train.schedule import LrControl
 from engine.units import format_count
 
@@ -42,7 +43,7 @@ class Change:
     cost: str = ""
 
 
-REPEATED_ON_RESUME = frozenset({"lr", "precision", "policy", "pin", "ban", "release"})
+REPEATED_ON_RESUME = frozenset({"lr", "precision", "batch", "recompute", "policy", "pin", "ban", "release"})
 """Verbs that shape the training: a run resumed from before them meets them again at the same step."""
 
 
@@ -69,6 +70,10 @@ def plan_change(run: Run, command: c.Command, command_id: str) -> Change:
             return _lr(run, value)
         case c.Precision(value=value, slot=slot):
             return _precision(run, value, slot)
+        case c.Batch(value=value):
+            return _batch(run, value)
+        case c.Recompute(n=n):
+            return _recompute(run, n)
         case c.Policy(name=name, options=options):
             return _policy(run, name, options)
         case c.Pin() | c.Ban() | c.Release():
@@ -135,13 +140,19 @@ def _lr(run: Run, value: str) -> Change:
 
 def _precision(run: Run, value: str, slot: str) -> Change:
     name, _ = resolve(value, run.device)
+    if name == "fp16" and run.profile.train.lean:
+        raise SlotdeckError(
+            "lean mode cannot scale the loss as fp16 needs it: gradients are used at once",
+            "choose bf16 or fp32",
+        )
     if slot:
         return _slot_precision(run, name, slot)
 
     def effect() -> None:
         run.set_precision(name)
 
-    return Change(run.precision, name, effect, "the first step may be slower")
+    cost = compiling.cost(run, precision=name) or "the first step may be slower"
+    return Change(run.precision, name, effect, cost)
 
 
 def _slot_precision(run: Run, name: str, slot: str) -> Change:
@@ -152,7 +163,49 @@ def _slot_precision(run: Run, name: str, slot: str) -> Change:
         f"{planner.slot_names[index]} {before}",
         name,
         lambda: planner.set_precision(index, name),
-        "the first step may be slower",
+        compiling.cost(run, slot_precision=name) or "the first step may be slower",
+    )
+
+
+def _batch(run: Run, value: str) -> Change:
+    sequences = run.sequences
+    if value == "auto":
+        try:
+            size = find_batch(run).batch_size
+        except GivenUp:
+            raise Refused("wrong-state", "a signal cut the measuring short", "ask again") from None
+    else:
+        size = int(value)
+    if sequences % size:
+        near = divisors(sequences)
+        below, above = [max(d for d in near if d < size)], [d for d in near if d > size][:1]
+        raise SlotdeckError(
+            f"{size} does not divide the step's {sequences} sequences",
+            f"give {' or '.join(str(d) for d in below + above)}, or auto",
+        )
+    if run.profile.train.lean and size != sequences:
+        raise SlotdeckError(
+            f"lean mode takes a step's {sequences} sequences in one micro-batch",
+            "start a run with train.lean=false to cut it",
+        )
+    cost = f"activations x{size / run.batch_size:.2g}, the same {sequences} sequences a step"
+    if size != run.batch_size:
+        cost += f"; {compiling.cost(run, batch_size=size) or 'the first step may be slower'}"
+    before, after = f"{run.batch_size} x {run.accumulate}", f"{size} x {sequences // size}"
+    return Change(before, after, lambda: run.set_batch(size), cost)
+
+
+def _recompute(run: Run, n: int) -> Change:
+    blocks = len(run.model.slot_names)
+    count = min(n, blocks)
+    # A block's forward pass is a third of its work, backward the other two.
+    more = 100 * count / blocks / 3
+    cost = f"activations of {blocks - count} of {blocks} blocks are kept; {more:.0f} % more block work than with 0"
+    return Change(
+        f"{run.recompute} of {blocks} blocks",
+        f"{count} of {blocks} blocks",
+        lambda: run.set_recompute(count),
+        cost,
     )
 
 

@@ -19,12 +19,16 @@ import psutil
 import torch
 
 from engine.data.loader import Loader, ValidationSet
+from engine.data.prefetch import PrefetchingLoader
 from engine.data.shards import Shards
 from engine.errors import SlotdeckError
+from engine.models import toolchain
 from engine.models.build import build_model
+from engine.models.layers import narrow_matrices
 from engine.models.slotted import SlottedModel
 from engine.optim.slotted import SlottedOptimizer
 from engine.precision.device import choose_device
+from engine.precision.fp8 import Trial, try_matmuls
 from engine.precision.policy import resolve
 from engine.precision.scaling import LossScaling
 from engine.profile.checks import check
@@ -35,6 +39,7 @@ from engine.protocol.events import Machine, ModelInfo, SlotInfo
 from engine.slots.planner import Planner
 from engine.tokenizer import bpe
 from engine.tokenizer.bpe import Tokenizer
+from engine.train import compiling
 from engine.train.origin import begin_with
 from engine.units import format_bytes
 
@@ -85,7 +90,7 @@ def build_parts(run_dir: Path) -> Parts:
     profile = load_profile(profile_path(run_dir))
     check(profile)
     device = choose_device(profile.train.device)
-    precision, reason = resolve(profile.precision.compute, device)
+    precision, reason = resolve(profile.precision.compute, device, lambda: _fp8_trial(profile, device))
     train, val = Shards.open(profile.data.dir, "train"), Shards.open(profile.data.dir, "val")
     if val.vocab_hash != train.vocab_hash:
         raise SlotdeckError(
@@ -97,9 +102,13 @@ def build_parts(run_dir: Path) -> Parts:
         shards.check_vocab(model_vocab)
     _check_fits(profile, vocab_size, device)
     seq_len, batch_size = train_seq_len(profile), profile.train.batch_size
-    loader = Loader(
-        train, seq_len, batch_size, profile.train.seed, vocab_size=model_vocab, pin=device.type == "cuda"
-    )
+    seed = profile.train.seed
+    if device.type == "cuda":
+        loader: Loader = PrefetchingLoader(
+            train, seq_len, batch_size, seed, vocab_size=model_vocab, device=device
+        )
+    else:
+        loader = Loader(train, seq_len, batch_size, seed, vocab_size=model_vocab)
     wish = profile.evaluate
     validation = ValidationSet(
         val, seq_len, wish.tokens, wish.batch_size or batch_size, vocab_size=model_vocab
@@ -108,6 +117,9 @@ def build_parts(run_dir: Path) -> Parts:
     model = build_model(profile.model, vocab_size, profile.train.head_chunk)
     model.init_weights(torch.Generator().manual_seed(profile.train.seed))
     origin = begin_with(model, profile.model.init_from, run_dir, train)
+    if profile.precision.weights == "bf16":
+        for slot in model.slots():
+            narrow_matrices(slot)
     model.to(device)
     names = model.slot_names
     planner = Planner(profile.slots, len(names), names, profile.train.steps)
@@ -118,7 +130,7 @@ def build_parts(run_dir: Path) -> Parts:
         precision=precision,
         precision_reason=reason,
         model=model,
-        optimizer=SlottedOptimizer(model, profile.optim),
+        optimizer=SlottedOptimizer(model, profile.optim, profile.train.seed),
         scaling=LossScaling(device),
         loader=loader,
         validation=validation,
@@ -186,6 +198,13 @@ def _check_fits(profile: Profile, vocab_size: int, device: torch.device) -> None
             f"this model needs {format_bytes(need)} for {what}; {device.type} has {format_bytes(have)} here",
             "lower model.n_layer or model.n_embd, or take a larger machine",
         )
+
+
+def _fp8_trial(profile: Profile, device: torch.device) -> Trial:
+    """fp8 against bf16 at the run's width, as its blocks will be run."""
+    tokens = profile.train.batch_size * train_seq_len(profile)
+    compiled = compiling.wanted(profile.train.compile, device.type) and not toolchain.missing(device.type)
+    return try_matmuls(profile.model.n_embd, tokens, device, compiled)
 
 
 def _memory_bytes(device: torch.device) -> int:

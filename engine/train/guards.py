@@ -35,7 +35,9 @@ class LossGuard:
         """No step takes any more: what is saved now would only push good checkpoints out."""
         return self._in_a_row >= STUCK_AFTER
 
-    def look(self, step: int, steps: int, skipped: int, precision: str) -> Alarm | LogLine | None:
+    def look(
+        self, step: int, steps: int, skipped: int, precision: str, lean: bool = False
+    ) -> Alarm | LogLine | None:
         """What to tell after a report; None: nothing new.
 
         Args:
@@ -43,6 +45,7 @@ class LossGuard:
             steps: how many it covers.
             skipped: how many of these had a loss or a gradient that is not finite.
             precision: the run's compute type.
+            lean: slots were updated inside backward, so not everything of a bad step was left out.
         """
         self._in_a_row = self._in_a_row + skipped if skipped == steps else 0
         if not skipped:
@@ -57,6 +60,8 @@ class LossGuard:
             self._tell_at *= 10
         self._told = True
         wider = "" if precision == "fp32" else ", or go to a wider precision"
+        if lean:
+            return self._moved(step)
         return Alarm(
             step=step,
             level="warning",
@@ -65,6 +70,17 @@ class LossGuard:
             " a loss or gradient that is not finite; they were not applied",
             remedy=f"lower the learning rate{wider}; if it stays so, stop: nothing more is saved by itself, and a"
             " resume goes on from the last good checkpoint",
+        )
+
+    def _moved(self, step: int) -> Alarm:
+        return Alarm(
+            step=step,
+            level="error",
+            code="lean-step-spoilt",
+            message=f"{self._skipped:,} of the {step - self._since_step:,} steps since step {self._since_step} had"
+            " a loss or gradient that is not finite; in lean mode slots updated before a bad gradient have moved",
+            remedy="go back to the last checkpoint: stop save=no, then resume, with a lower learning rate or"
+            " train.lean=false",
         )
 
     def _over(self, step: int) -> LogLine | None:

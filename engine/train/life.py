@@ -9,22 +9,24 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-import torch
-
 from engine.checkpoint.writer import CheckpointWriter
 from engine.control.mailbox import Mailbox
 from engine.control.server import ControlServer
 from engine.errors import SlotdeckError
 from engine.profile.derive import tokens_per_step
+from engine.profile.advice import advice
 from engine.protocol.events import LogLine, RunEnded, RunStarted
 from engine.runlog.lock import RunLock
 from engine.runlog.writer import LogWriter
 from engine.telemetry.sampler import Sampler
 from engine.text import one_line
+from engine.train import compiling, snapshot
 from engine.train.build import Parts, build_parts, describe_machine, describe_model, profile_path
+from engine.train.fit import settle_batch
 from engine.train.loop import train
 from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
+from engine.train.out_of_memory import is_out_of_memory, smaller
 from engine.train.resume import Past, go_on, load_past
 from engine.train.run import Run
 from engine.train.signals import Signals, StopNow
@@ -89,6 +91,9 @@ def _train(run: Run, parts: Parts, past: Past, signals: Signals) -> tuple[RunEnd
         run.enter("starting", "")
         go_on(run, past)
         settle_threads(run, past.state["threads"] if past.state and run.step else None)
+        if run.profile.train.batch == "auto" and not (past.state and snapshot.knows_batch(run, past.state)):
+            settle_batch(run)
+        compiling.begin(run, past.state.get("compiled", False) if past.state else None)
         tell_start(run, parts, past.checkpoint)
         ended = train(run)
         signals.calm()
@@ -153,6 +158,8 @@ def tell_start(run: Run, parts: Parts, resumed_from: str = "") -> None:
         run.log.emit(LogLine(level="info", text=parts.origin))
     if run.precision == parts.precision:
         run.log.emit(LogLine(level="info", text=f"precision {run.precision}: {parts.precision_reason}"))
+    for text in advice(run.profile):
+        run.log.emit(LogLine(level="warning", text=text))
     if run.profile.sample.every and run.tokenizer is None:
         text = f"no samples will be drawn: there is no tokenizer.json in {run.profile.data.dir}"
         run.log.emit(LogLine(level="warning", text=text))
@@ -162,8 +169,8 @@ def _failure(run: Run, error: Exception) -> RunEnded:
     """The last event of a run that broke."""
     if isinstance(error, SlotdeckError):
         return RunEnded(step=run.step, outcome="failed", reason=error.message, remedy=error.remedy)
-    if isinstance(error, torch.OutOfMemoryError):
-        remedy = "lower train.batch_size and raise train.accumulate, then resume"
+    if is_out_of_memory(error):
+        remedy = f"lower evaluate.batch_size, {smaller(run)}"
         return RunEnded(step=run.step, outcome="failed", reason=one_line(str(error), 1024), remedy=remedy)
     reason = f"{type(error).__name__}: {one_line(str(error), 1024)}"
     return RunEnded(step=run.step, outcome="failed", reason=reason, remedy="the traceback is in engine.out")

@@ -12,6 +12,7 @@ from engine.errors import SlotdeckError
 from engine.protocol.commands import verb_of
 from engine.protocol.events import CommandApplied, CommandRefused, RunEnded
 from engine.protocol.verbs import as_text
+from engine.train import compiling
 from engine.train.apply import Refused, plan_change
 from engine.train.run import Run
 
@@ -29,6 +30,7 @@ def train(run: Run) -> RunEnded:
         if run.stopping or run.step >= run.total_steps:
             break
         run.choose_slots()
+        compiling.warm(run)
         run.take_step()
         run.tell()
         run.do_what_is_due()

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 
 import torch
 
-from engine.models.slotted import SlottedModel
+from engine.models.slotted import BlockPlan, SlottedModel
 from engine.optim.slotted import SlottedOptimizer
 from engine.protocol.events import MemorySplit
 from engine.telemetry.torch_memory import SavedTensors, memory_split
+from engine.train.recompute import one_kept
 
 EVERY_S = 2.0
 
@@ -49,6 +50,13 @@ class MemoryWatch:
                 yield
         else:
             yield
+
+    def revealed(self, rows: list[BlockPlan]) -> list[BlockPlan]:
+        """The plans of a micro-batch; where its saved tensors are counted, one recomputed block keeps its own.
+
+        What a block computes again in backward is saved where no counter sees it. The same bits come out.
+        """
+        return one_kept(rows) if self._measuring and self._saved is not None else rows
 
     def backward_done(self, step: int) -> None:
         """After the last backward pass, while gradients are there."""

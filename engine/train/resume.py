@@ -12,9 +12,10 @@ from typing import Any
 
 from engine.checkpoint.load import load_newest
 from engine.checkpoint.writer import FOLDER
-from engine.control.journal import Journal
+from engine.control.journal import Applied, Journal
 from engine.control.mailbox import Accepted
 from engine.errors import SlotdeckError
+from engine.protocol import commands as c
 from engine.protocol.commands import verb_of
 from engine.runlog.index import History
 from engine.train import snapshot
@@ -93,10 +94,17 @@ def to_repeat(journal: Journal, state: dict[str, Any]) -> list[tuple[int, Accept
     """
     pending = {(client_id, command_id) for client_id, command_id in state.get("to_repeat", [])}
     return [
-        (done.event.step, Accepted(done.event.command_id, done.client_id, done.who, done.command, done.seq))
+        (done.event.step, Accepted(done.event.command_id, done.client_id, done.who, _settled(done), done.seq))
         for done in journal.applied_after(state["step"], state["rev"], pending)
         if done.event.verb in REPEATED_ON_RESUME
     ]
+
+
+def _settled(done: Applied) -> c.Command:
+    """The command, `batch auto` with what it found then: measured anew it could find something else."""
+    if isinstance(done.command, c.Batch):
+        return c.Batch(value=done.event.after.split(" ")[0])
+    return done.command
 
 
 def _last_step(run_dir: Path, journal: Journal) -> int:

@@ -17,6 +17,7 @@ from engine.checkpoint.writer import CheckpointWriter, Failed, Saved
 from engine.control.mailbox import Accepted, Mailbox
 from engine.data.loader import Loader, ValidationSet
 from engine.errors import SlotdeckError
+from engine.models.compiled import Compilation
 from engine.models.slotted import SlottedModel
 from engine.optim.slotted import SlottedOptimizer
 from engine.precision.policy import dtype_of
@@ -27,7 +28,6 @@ from engine.protocol.events import (
     CheckpointSaved,
     RunEnded,
     StateChanged,
-    StepReport,
 )
 from engine.runlog.writer import LogWriter
 from engine.slots.plan import Plan
@@ -37,9 +37,13 @@ from engine.train import judge
 from engine.train.guards import LossGuard
 from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
+from engine.train.micro_batches import MicroBatches
+from engine.train.out_of_memory import make_smaller
+from engine.train.recompute import with_recompute
+from engine.train.report import step_report
 from engine.train.schedule import LrControl, scheduled_lr
 from engine.train.snapshot import capture
-from engine.train.step import take_step
+from engine.train.step import Recipe, take_step
 
 DUE = "due"
 """The reason of a save that the profile asked for."""
@@ -75,6 +79,12 @@ class Run:
     """Commands applied."""
     state: str = "starting"
     precision: str = "fp32"
+    batch_size: int = field(init=False)
+    """Sequences of a micro-batch."""
+    accumulate: int = field(init=False)
+    """Micro-batches of a step."""
+    recompute: int = field(init=False)
+    """Blocks that compute their activations again in backward."""
     lr_control: LrControl = field(default_factory=LrControl)
     best_val_loss: float | None = None
     last_val_loss: float | None = None
@@ -95,6 +105,17 @@ class Run:
     """Signals received and not yet obeyed; handlers only append."""
     plan: Plan | None = None
     loss_guard: LossGuard = field(default_factory=LossGuard)
+    compilation: Compilation | None = None
+    """The compiled block; None: the run does not compile. See `engine.train.compiling`."""
+
+    def __post_init__(self) -> None:
+        train = self.profile.train
+        self.batch_size, self.accumulate, self.recompute = train.batch_size, train.accumulate, train.recompute
+
+    @property
+    def sequences(self) -> int:
+        """Of a step, whatever the micro-batch."""
+        return self.batch_size * self.accumulate
 
     @property
     def total_steps(self) -> int:
@@ -141,23 +162,39 @@ class Run:
         """One optimizer step under the plan."""
         assert self.plan is not None, "slots are chosen before the step"
         train = self.profile.train
+        plans = self.plan.blocks(dtype_of, self.batch_size, self.accumulate, self.device)
+        batches = MicroBatches(self.loader, [with_recompute(rows, self.recompute) for rows in plans])
         self.memory.begin_step()
         self.tokens += take_step(
             self.model,
             self.optimizer,
-            self.loader,
+            batches,
             self.scaling,
             self.meter,
             self.memory,
-            step=self.step,
-            blocks=self.plan.blocks(dtype_of, train.batch_size, train.accumulate, self.device),
-            dtype=dtype_of(self.precision),
-            device=self.device,
-            lr=self.lr_control.lr(self.scheduled_lr()),
-            accumulate=train.accumulate,
-            grad_clip=train.grad_clip,
+            Recipe(
+                step=self.step,
+                dtype=dtype_of(self.precision),
+                device=self.device,
+                lr=self.lr_control.lr(self.scheduled_lr()),
+                grad_clip=train.grad_clip,
+                gate_l1=self.profile.optim.gate_l1,
+                lean=train.lean,
+            ),
+            lambda reason: make_smaller(self, batches, reason),
         )
         self.step += 1
+
+    def set_batch(self, batch_size: int) -> None:
+        """Micro-batches of another size from the next step on; a step keeps its sequences."""
+        sequences = self.sequences
+        assert sequences % batch_size == 0, f"{sequences} sequences make no micro-batches of {batch_size}"
+        self.batch_size = self.loader.batch_size = batch_size
+        self.accumulate = sequences // batch_size
+
+    def set_recompute(self, blocks: int) -> None:
+        """So many blocks keep no activations from the next step on."""
+        self.recompute = blocks
 
     # -- telling -----------------------------------------------------------------------------------------
 
@@ -182,32 +219,10 @@ class Run:
             raise SlotdeckError(
                 f"{self.run_dir} is gone: deleted or moved while it trained", "start a new run"
             )
-        r = self.meter.read()
-        speed = self.meter.seconds_per_step
-        overridden = any(row.precision for row in self.plan.rows) if self.plan else False
-        self.log.emit(
-            StepReport(
-                step=self.step,
-                branch=self.branch,
-                steps=r.steps,
-                tokens=self.tokens,
-                loss=r.loss,
-                loss_ema=r.loss_ema,
-                lr=self.optimizer.lr,
-                grad_norm=r.grad_norm,
-                tokens_per_s=r.tokens_per_s,
-                step_ms=r.step_ms,
-                data_ms=r.data_ms,
-                forward_ms=r.forward_ms,
-                backward_ms=r.backward_ms,
-                optimizer_ms=r.optimizer_ms,
-                active_slots=r.active_slots,
-                precision=f"{self.precision}*" if overridden else self.precision,
-                eta_s=None if speed is None else speed * (self.total_steps - self.step),
-                skipped_steps=r.skipped_steps,
-            )
-        )
-        if told := self.loss_guard.look(self.step, r.steps, r.skipped_steps, self.precision):
+        report = step_report(self)
+        self.log.emit(report)
+        lean = self.profile.train.lean
+        if told := self.loss_guard.look(self.step, report.steps, report.skipped_steps, self.precision, lean):
             self.log.emit(told)
         if split := self.memory.take():
             self.log.emit(split)

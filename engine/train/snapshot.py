@@ -22,8 +22,11 @@ def capture(run: Run) -> dict[str, Any]:
         "rev": run.rev,
         "to_repeat": [(again.client_id, again.command_id) for _, again in run.to_repeat],
         "precision": run.precision,
+        "batch": {"size": run.batch_size, "accumulate": run.accumulate, "recompute": run.recompute},
+        "batch_given": _batch_given(run),
         "lr": run.lr_control.text,
         "threads": torch.get_num_threads(),
+        "compiled": run.compilation is not None and run.compilation.on,
         "vocab_hash": run.vocab_hash,
         "loss_ema": run.meter.loss_ema,
         "ema_weight": run.meter.ema_weight,
@@ -48,6 +51,9 @@ def restore(run: Run, state: dict[str, Any]) -> None:
     run.tokens = state["tokens"]
     run.rev = state["rev"]
     run.precision = state["precision"]
+    if knows_batch(run, state):
+        run.set_batch(state["batch"]["size"])
+        run.set_recompute(state["batch"]["recompute"])
     run.lr_control = LrControl.parse(state["lr"])
     run.meter.loss_ema = state["loss_ema"]
     run.meter.ema_weight = state["ema_weight"]
@@ -58,3 +64,14 @@ def restore(run: Run, state: dict[str, Any]) -> None:
     run.last_saved = run.step
     run.scaling.load_state_dict(state["scaling"])
     rng.restore(state["rng"], run.device)
+
+
+def knows_batch(run: Run, state: dict[str, Any]) -> bool:
+    """Whether the saved micro-batch still counts: not if the profile was changed since."""
+    return bool(state.get("batch_given") == _batch_given(run))
+
+
+def _batch_given(run: Run) -> list[Any]:
+    """What the profile says of micro-batch and recomputation."""
+    train = run.profile.train
+    return [train.batch_size, train.accumulate, train.batch, train.memory_gib, train.recompute]

@@ -1,60 +1,172 @@
-"""One optimizer step: micro-batches forward and backward under a plan, clip, update. No host sync inside."""
+"""One optimizer step: micro-batches forward and backward under a plan, clip, update. No host sync inside.
+
+    plain   gradients of all micro-batches are gathered, their global norm is clipped, every slot is updated
+    lean    each slot is updated inside backward, as soon as its gradients are complete, and they are freed
+
+Whoever runs out of memory before anything was updated gets the same samples again in smaller micro-batches.
+"""
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from engine.data.loader import Loader
+import torch
+from torch import Tensor
+
+from engine.errors import SlotdeckError
 from engine.models.slotted import BlockPlan, SlottedModel
 from engine.optim.slotted import SlottedOptimizer
 from engine.precision.scaling import LossScaling
+from engine.text import one_line
 from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
+from engine.train.micro_batches import MicroBatches
+from engine.train.out_of_memory import give_back, is_out_of_memory
+from engine.train.rehearsal import generators, put_back
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a step is to be taken."""
+
+    step: int
+    """Steps done before it."""
+    dtype: torch.dtype
+    """The run's compute type."""
+    device: torch.device
+    lr: float
+    grad_clip: float
+    """Largest global gradient norm; 0: any."""
+    gate_l1: float = 0.0
+    """Weight of the model's regularisation loss, which is no part of the loss that is reported."""
+    lean: bool = False
+    """Update inside backward. There is one micro-batch then, and no loss scaling."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What an attempt found: 0-d tensors on the device, and the tokens it trained on."""
+
+    loss: Tensor
+    norm: Tensor
+    tokens: int
+
+    @property
+    def finite(self) -> Tensor:
+        return torch.isfinite(self.loss) & torch.isfinite(self.norm)
+
+
+def _no_smaller(reason: str) -> None:
+    raise SlotdeckError(f"out of memory: {reason}", "lower train.batch_size")
 
 
 def take_step(
     model: SlottedModel,
     optimizer: SlottedOptimizer,
-    loader: Loader,
+    batches: MicroBatches,
     scaling: LossScaling,
     meter: Meter,
     memory: MemoryWatch,
-    *,
-    step: int,
-    blocks: list[BlockPlan],
-    dtype: torch.dtype,
-    device: torch.device,
-    lr: float,
-    accumulate: int,
-    grad_clip: float,
+    recipe: Recipe,
+    make_smaller: Callable[[str], None] = _no_smaller,
 ) -> int:
-    """Train on `accumulate` micro-batches; returns the tokens they held.
+    """Train on the micro-batches, each under its own plans; returns the tokens they held.
 
     A step whose loss or gradient norm is not finite leaves weights and optimizer states as they were: the
-    decision is taken on the device, and the meter counts it.
+    decision is taken on the device, and the meter counts it. In lean mode only the loss is known in time: slots
+    updated before a bad gradient was met have moved.
+
+    Args:
+        make_smaller: called with the reason when memory ran out, all that the attempt held being freed: it cuts
+            the micro-batches, or raises what ends the run.
     """
     watch = meter.stopwatch
     watch.begin()
-    tokens = 0
-    total = torch.zeros((), device=device)
-    for _ in range(accumulate):
-        x_BT, y_BT = loader.next()
+    optimizer.set_lr(recipe.lr)
+    before = generators(recipe.device)
+    while True:
+        try:
+            if recipe.lean:
+                done = _lean(model, optimizer, batches, meter, memory, recipe)
+            else:
+                done = _plain(model, optimizer, batches, scaling, meter, memory, recipe)
+            break
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            reason = one_line(str(error), 300)
+        # Outside the except, for the traceback held the graph.
+        optimizer.zero_grad()
+        give_back(recipe.device)
+        make_smaller(reason)
+        put_back(before, recipe.device)
+    finite = done.finite
+    if not recipe.lean:
+        optimizer.step(found_inf=(~finite).float())
+        optimizer.zero_grad()
+    watch.lap("optimizer")
+    meter.add(done.loss, done.norm, finite, done.tokens, batches.active_slots)
+    return done.tokens
+
+
+def _plain(
+    model: SlottedModel,
+    optimizer: SlottedOptimizer,
+    batches: MicroBatches,
+    scaling: LossScaling,
+    meter: Meter,
+    memory: MemoryWatch,
+    recipe: Recipe,
+) -> _Done:
+    """Gather the gradients of all micro-batches, and clip them."""
+    watch, dtype, device = meter.stopwatch, recipe.dtype, recipe.device
+    total, tokens = torch.zeros((), device=device), 0
+    for x_BT, y_BT, rows in batches:
         tokens += x_BT.numel()
         x_BT, y_BT = x_BT.to(device, non_blocking=True), y_BT.to(device, non_blocking=True)
         watch.lap("data")
         with memory.forward():
-            loss = model.forward_loss(x_BT, y_BT, blocks, dtype) / accumulate
+            loss = model.forward_loss(x_BT, y_BT, memory.revealed(rows), dtype) / len(batches)
+            whole = _with_gates(loss, model, rows, recipe.gate_l1 / len(batches))
         watch.lap("forward")
-        scaling.scale(loss, dtype).backward()
+        scaling.scale(whole, dtype).backward()
         watch.lap("backward")
         total += loss.detach()
-    memory.backward_done(step)
+    memory.backward_done(recipe.step)
     scaling.unscale(model.parameters(), dtype)
-    norm = optimizer.clip(grad_clip)
-    finite = torch.isfinite(total) & torch.isfinite(norm)
-    optimizer.set_lr(lr)
-    optimizer.step(found_inf=(~finite).float())
-    optimizer.zero_grad()
-    watch.lap("optimizer")
-    meter.add(total, norm, finite, tokens, sum(block.duty for block in blocks))
-    return tokens
+    return _Done(total, optimizer.clip(recipe.grad_clip), tokens)
+
+
+def _lean(
+    model: SlottedModel,
+    optimizer: SlottedOptimizer,
+    batches: MicroBatches,
+    meter: Meter,
+    memory: MemoryWatch,
+    recipe: Recipe,
+) -> _Done:
+    """Update each slot as soon as its gradients are complete; an update is left out if the loss is not finite."""
+    assert len(batches) == 1, "lean mode frees gradients as it goes: there is nothing to gather them in"
+    assert recipe.dtype != torch.float16, "a slot's gradients are used before they could be unscaled"
+    watch, device = meter.stopwatch, recipe.device
+    ((x_BT, y_BT, rows),) = batches
+    tokens = x_BT.numel()
+    x_BT, y_BT = x_BT.to(device, non_blocking=True), y_BT.to(device, non_blocking=True)
+    watch.lap("data")
+    with memory.forward():
+        loss = model.forward_loss(x_BT, y_BT, memory.revealed(rows), recipe.dtype)
+        whole = _with_gates(loss, model, rows, recipe.gate_l1)
+    watch.lap("forward")
+    loss = loss.detach()
+    bad_loss = (~torch.isfinite(loss)).float()
+    with optimizer.in_backward(lr=recipe.lr, max_norm=recipe.grad_clip, found_inf=bad_loss) as update:
+        whole.backward()
+    watch.lap("backward")
+    memory.backward_done(recipe.step)
+    return _Done(loss, update.norm, tokens)
+
+
+def _with_gates(loss: Tensor, model: SlottedModel, rows: Sequence[BlockPlan], weight: float) -> Tensor:
+    """The loss that gradients are taken of: with the L1 term on the gates of the slots that learn now."""
+    return loss + weight * model.get_regularization_loss(rows) if weight else loss

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from engine.precision.policy import dtype_of
-from engine.profile.derive import train_seq_len
 from engine.protocol.events import LogLine, Progress
+from engine.train.rehearsal import rehearse
 
 if TYPE_CHECKING:
     from engine.train.run import Run
@@ -60,27 +59,13 @@ def settle_threads(run: Run, resumed_with: int | None) -> None:
         torch.set_num_threads(given)
         return
     trial = try_threads(
-        _rehearsal(run),
+        lambda: rehearse(run, run.batch_size),
         candidates(cores),
         lambda done, total: run.log.emit(Progress(task="warm-up", done=done, total=total)),
         lambda: bool(run.signals),
     )
     if trial.milliseconds:
         run.log.emit(LogLine(level="info", text=f"threads measured in warm-up: {trial.describe()}"))
-
-
-def _rehearsal(run: Run) -> Callable[[], None]:
-    """A forward and backward pass on the run's own shapes that leaves no trace: own ids, gradients freed."""
-    shape = (run.profile.train.batch_size, train_seq_len(run.profile))
-    ids_BT = torch.randint(run.model.vocab_size, shape, generator=torch.Generator().manual_seed(0))
-
-    def work() -> None:
-        before = torch.get_rng_state()
-        run.model.forward_loss(ids_BT, ids_BT, None, dtype_of(run.precision)).backward()
-        run.optimizer.zero_grad()
-        torch.set_rng_state(before)
-
-    return work
 
 
 def candidates(cores: int) -> list[int]:

@@ -19,7 +19,8 @@ from engine.profile.schema import Model, Optim, Slots
 from engine.slots.planner import Planner
 from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
-from engine.train.step import take_step
+from engine.train.micro_batches import MicroBatches
+from engine.train.step import Recipe, take_step
 
 CPU = torch.device("cpu")
 
@@ -96,11 +97,9 @@ def test_a_step_never_reads_the_device_and_a_report_reads_it_once(token_dir: Pat
     looks = Looks()
     with looks:
         for step in range(3):
-            take_step(
-                model, optimizer, Loader(shards, 16, 4, 1), LossScaling(CPU), meter, memory, step=step,
-                blocks=plan.blocks(dtype_of, 4, 2, CPU), dtype=torch.float32, device=CPU, lr=1e-3, accumulate=2,
-                grad_clip=1.0,
-            )  # fmt: skip
+            batches = MicroBatches(Loader(shards, 16, 4, 1), plan.blocks(dtype_of, 4, 2, CPU))
+            recipe = Recipe(step=step, dtype=torch.float32, device=CPU, lr=1e-3, grad_clip=1.0)
+            take_step(model, optimizer, batches, LossScaling(CPU), meter, memory, recipe)
         assert looks.count == 0
         assert meter.read().steps == 3
         assert looks.count <= 4, "one packed copy of four numbers"
