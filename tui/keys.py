@@ -56,6 +56,12 @@ KEYS: tuple[Key, ...] = (
     Key("e", "e", "evaluate", "evaluate", "Measure the validation loss now", _L, "Run", "evaluate",
         "control"),
     Key("g", "g", "sample", "sample", "Draw text from the model", _L, "Run", "sample", "control"),
+    Key("R", "R", "fill('rollback ')", "roll back", "Go back to a checkpoint, on a new branch; asks first", _L, "Run",
+        "rollback", "control", destroys=True),
+    Key("F", "F", "fill('fork ')", "fork", "Make a new run from a checkpoint of this one", _L, "Run", "fork",
+        "control"),
+    Key("E", "E", "fill('export ')", "export", "Write the model for other programs", _L, "Run", "export",
+        "control"),
     Key("S", "S", "stop", "stop", "End the run, saving or not; asks first", _L, "Run", "stop", "control",
         destroys=True, bar=8),
     # slots
@@ -71,6 +77,8 @@ KEYS: tuple[Key, ...] = (
     Key("b", "b", "ban", "ban", "Keep the selected slot off", _L, "Slots", "ban", "control", bar=4),
     Key("r", "r", "release", "release", "Give the selected slot back to the policy", _L, "Slots",
         "release", "control", bar=5),
+    Key("P", "P", "fill('prune ')", "prune", "Take slots out for good, after a trial; asks first", _L, "Slots", "prune",
+        "control", destroys=True),
     # settings
     Key("l", "l", "fill('lr ')", "lr", "Set the learning rate", _L, "Settings", "lr", "control", bar=6),
     Key("x", "x", "fill('precision ')", "precision", "Change the compute precision", _L, "Settings",

@@ -182,6 +182,33 @@ class Checkpoints(Section):
     """Newest ones kept, besides the best by validation loss and those the operator asked for."""
 
 
+class Guard(Section):
+    """What is watched, and what is done about it."""
+
+    spike_window: Positive = 128
+    """Finite, accepted steps that a loss or gradient norm is held against."""
+    spike_sigma: Rate = 6.0
+    """A value further above the window's median than this many robust deviations (1.4826 MAD) is a spike, and
+    its step is left out; 0: not watched."""
+    pause_after: Count = 3
+    """Steps left out within 20 that pause the run and offer a rollback; 0: never by itself."""
+    stalled_data_share: Share = 0.5
+    """An alarm names the loader when it takes more of the step than this."""
+    hook: str = ""
+    """A shell command run at every alarm, with SLOTDECK_RUN, SLOTDECK_CODE, SLOTDECK_LEVEL and SLOTDECK_MESSAGE set."""
+
+
+class Prune(Section):
+    """When slots are taken out for good."""
+
+    tolerance: Share = 0.02
+    """A prune that leaves the validation loss worse than this share after healing is undone."""
+    heal_steps: Count = 100
+    """Steps between a prune and its judgement."""
+    probe_tokens: Positive = 16_384
+    """Validation tokens that a trial judges slots on."""
+
+
 class Telemetry(Section):
     """What is measured on the side."""
 
@@ -205,4 +232,6 @@ class Profile(Section):
     evaluate: Evaluate = Evaluate()
     sample: Sample = Sample()
     checkpoint: Checkpoints = Checkpoints()
+    guard: Guard = Guard()
+    prune: Prune = Prune()
     telemetry: Telemetry = Telemetry()

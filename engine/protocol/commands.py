@@ -37,6 +37,42 @@ class Checkpoint(Command, tag="checkpoint"):
     """Save a checkpoint now; it is kept until deleted by hand."""
 
 
+class Rollback(Command, tag="rollback"):
+    """Go back to a checkpoint and on from there, on a new branch. What is left is saved first."""
+
+    to: str = ""
+    """A checkpoint's name, a step, or `best`; empty: the newest one before this step."""
+
+
+class Fork(Command, tag="fork"):
+    """Make a new run that begins at a checkpoint of this one, with some settings of the profile changed."""
+
+    at: str = ""
+    """A checkpoint's name, a step, or `best`; empty: as the run is now."""
+    settings: dict[str, str] = {}
+    """Keys of the profile, as in --set: `optim.lr=1e-4`."""
+
+
+class Prune(Command, tag="prune"):
+    """Take slots out of the model for good. A trial on a checkpoint comes first, while training goes on."""
+
+    slots: str = ""
+    """Names or numbers, with commas between; empty: `amount` of them, the least useful."""
+    amount: int = 0
+    dry_run: bool = False
+    """Tell the forecast and change nothing."""
+    trial: bool = True
+    """False: at once, without one."""
+
+
+class Export(Command, tag="export"):
+    """Write the model for other programs, from a checkpoint, while training goes on."""
+
+    format: str = "hf"
+    at: str = ""
+    """A checkpoint's name, a step, or `best`; empty: as the run is now."""
+
+
 class Lr(Command, tag="lr"):
     """Set the learning rate: a number, or a factor such as `x0.5` on the schedule. `schedule` gives it back."""
 
@@ -114,6 +150,10 @@ AnyCommand = (
     | Step
     | Stop
     | Checkpoint
+    | Rollback
+    | Fork
+    | Prune
+    | Export
     | Lr
     | Precision
     | Batch
@@ -127,8 +167,8 @@ AnyCommand = (
     | Note
 )
 COMMANDS: tuple[type[Command], ...] = (
-    Pause, Resume, Step, Stop, Checkpoint, Lr, Precision, Batch, Recompute, Policy, Pin, Ban,
-    Release, Evaluate, Sample, Note,
+    Pause, Resume, Step, Stop, Checkpoint, Rollback, Fork, Prune, Export, Lr, Precision,
+    Batch, Recompute, Policy, Pin, Ban, Release, Evaluate, Sample, Note,
 )  # fmt: skip
 
 

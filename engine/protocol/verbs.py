@@ -21,6 +21,7 @@ _STEP = re.compile(r"\+?[0-9]{1,12}")
 """Absolute or relative; more digits than any run has would not fit the log."""
 POLICIES = ("all", "random", "anneal")
 PRECISIONS = ("fp32", "bf16", "fp16", "fp8")
+EXPORTS = ("hf",)
 _REST_OF_LINE = {"note", "sample"}
 _YES_NO = {
     "yes": True,
@@ -60,6 +61,10 @@ VERBS: dict[str, Verb] = {
         _verb(c.Step, "[N]"),
         _verb(c.Stop, "[save=yes|no]", destroys=True),
         _verb(c.Checkpoint, ""),
+        _verb(c.Rollback, "[CHECKPOINT|STEP|best]", destroys=True),
+        _verb(c.Fork, "[CHECKPOINT|STEP|best] [KEY=VALUE ...]"),
+        _verb(c.Prune, "SLOT[,SLOT...] | amount=N [dry_run=yes|no] [trial=yes|no]", destroys=True),
+        _verb(c.Export, "[hf] [at=CHECKPOINT|STEP|best]"),
         _verb(c.Lr, "VALUE | xFACTOR | schedule"),
         _verb(c.Precision, "fp32|bf16|fp16|fp8 [slot=SLOT]"),
         _verb(c.Batch, "SEQUENCES | auto"),
@@ -119,6 +124,12 @@ def check(command: c.Command) -> None:
     match command:
         case c.Step(n=n) if not 1 <= n <= 1_000_000_000:
             raise refuse(f"{n} steps; give 1 or more")
+        case c.Prune(slots="", amount=amount) if amount < 1:
+            raise refuse("name slots, or give amount=N")
+        case c.Prune(slots=slots, amount=amount) if slots and amount:
+            raise refuse("name slots or give amount=N, not both")
+        case c.Export(format=format_) if format_ not in EXPORTS:
+            raise refuse(f"no format {format_!r}{nearest(format_, list(EXPORTS))}")
         case c.Lr(value=value) if value != "schedule":
             number = _finite(value[1:] if value.startswith("x") else value)
             if number is None or number < 0:
@@ -152,7 +163,7 @@ def as_text(command: c.Command) -> str:
         if value == default:
             continue
         if isinstance(value, dict):
-            words += [f"{k}={v:g}" for k, v in value.items()]
+            words += [f"{k}={v if isinstance(v, str) else f'{v:g}'}" for k, v in value.items()]
         elif default is msgspec.NODEFAULT or field in ("n", "prompt"):
             words.append(str(value))
         else:
@@ -185,6 +196,9 @@ def _take(verb: Verb, fields: list[str], values: dict[str, object], word: str) -
         if free is None or free == "options":
             raise SlotdeckError(f"{verb.name}: {word!r} is one argument too many", f"usage: {verb.usage}")
         key, value = free, word
+    elif "settings" in fields and key not in fields:
+        values.setdefault("settings", {})[key] = value  # type: ignore[index]
+        return
     elif "options" in fields and key not in fields:
         number = _finite(value)
         if number is None:

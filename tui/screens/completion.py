@@ -6,12 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from engine.protocol.verbs import POLICIES, PRECISIONS, VERBS
 
-_SLOT_FIRST = ("pin", "ban", "release")
+_SLOT_FIRST = ("pin", "ban", "release", "prune")
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "precision": ("slot=",),
     "policy": ("mean_duty=", "full_from=", "every="),
     "pin": ("duty=", "trained=yes", "trained=no", "until=+"),
     "ban": ("until=+",),
+    "prune": ("amount=", "dry_run=yes", "trial=no"),
+    "rollback": ("best",),
+    "fork": ("best", "optim.lr="),
+    "export": ("hf", "at="),
     "stop": ("save=yes", "save=no"),
     "batch": ("auto",),
     "lr": ("x0.5", "x2", "schedule"),
