@@ -14,12 +14,22 @@ if TYPE_CHECKING:
     from engine.profile.schema import Profile
     from engine.runlog.catalog import find_run, list_runs
     from engine.runlog.reader import LogReader
+    from engine.slots.optimizer import SlotOptimizer
 
-__all__ = ["LogReader", "Profile", "SlotdeckError", "find_run", "list_runs", "load_profile"]
+__all__ = [
+    "LogReader",
+    "Profile",
+    "SlotOptimizer",
+    "SlotdeckError",
+    "find_run",
+    "list_runs",
+    "load_profile",
+]
 
 _HOMES = {
     "LogReader": "engine.runlog.reader",
     "Profile": "engine.profile.schema",
+    "SlotOptimizer": "engine.slots.optimizer",
     "SlotdeckError": "engine.errors",
     "find_run": "engine.runlog.catalog",
     "list_runs": "engine.runlog.catalog",

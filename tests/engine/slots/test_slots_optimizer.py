@@ -21,7 +21,7 @@ from engine.errors import SlotdeckError
 from slotdeck import SlotOptimizer
 
 ROOT = Path(__file__).resolve().parents[3]
-VOCAB, WIDTH, DEPTH = 16, 8, 4
+VOCAB, WIDTH, DEPTH = 16, 12, 4
 
 
 class Block(nn.Module):
@@ -119,15 +119,15 @@ def test_unbind_leaves_no_trace() -> None:
 def test_a_copy_and_a_pickle_of_a_bound_model_are_plain() -> None:
     model, x = made(), tokens()
     slots = bound(model)
-    slots.ban(1)
+    slots.pin(1, duty=0.25)
     slots.get_training_config(0, 0)
-    model(x)
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert type(other.blocks[1]) is Block
         other(x)
         assert other.blocks[1].seen == [8]
+    model(x)
     assert isinstance(model.blocks[1], Block)
-    assert model.blocks[1].seen == []
+    assert model.blocks[1].seen == [2]
 
 
 def test_plans_without_a_model_switch_whole_slots() -> None:
@@ -223,7 +223,6 @@ def test_every_slot_is_on_in_eval() -> None:
     slots.get_training_config(0, 0)
     model.eval()
     assert torch.equal(model(x), plain(x))
-    assert slots.block_work == 0.5 * (2 + 0.5) / 2 + 0.5 or slots.block_work > 0
 
 
 @pytest.mark.parametrize("reentrant", [False, True])
@@ -611,7 +610,7 @@ def test_an_optimizer_that_lacks_a_slot_is_refused_and_nothing_is_bound() -> Non
 def test_gates_after_the_scheduler_are_refused() -> None:
     model = made()
     optimizer = torch.optim.AdamW(model.parameters())
-    torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
+    torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1.0)
     with pytest.raises(SlotdeckError, match="bind first, then make the scheduler"):
         bound(model, {"gates": True}, optimizer=optimizer)
 
@@ -624,7 +623,7 @@ def test_a_block_that_changes_the_shape_is_named_whether_it_runs_or_is_skipped()
         slots = bound(model, {"blocks": "blocks"})
         getattr(slots, hold)(2)
         slots.get_training_config(0, 0)
-        with pytest.raises(SlotdeckError, match=r"block.2 \(blocks.2\) makes \(\d, 6, 4\) of \(\d, 6, 8\)"):
+        with pytest.raises(SlotdeckError, match=r"block.2 \(blocks.2\) makes \(\d, 6, 4\) of \(\d, 6, 12\)"):
             model(tokens())
 
 
@@ -648,7 +647,7 @@ def test_an_argument_that_may_be_either_is_asked_about() -> None:
             slots.unbind()
 
     with pytest.raises(
-        SlotdeckError, match="argument 'scale' of shape .8, 8. may be by sequence or by position"
+        SlotdeckError, match=r"argument 'scale' of shape \(8, 12\) may be by sequence or by position"
     ):
         run({})
     run({"args": {"scale": "shared"}})
@@ -660,7 +659,7 @@ def test_slots_are_numbers_of_this_model() -> None:
     for slot in (4, -1, "block.1"):
         with pytest.raises(SlotdeckError, match="give a number from 0 to 3"):
             slots.pin(slot)  # type: ignore[arg-type]
-    with pytest.raises(SlotdeckError, match="block.1 is not held"):
+    with pytest.raises(SlotdeckError, match=r"block\.1 is not held"):
         slots.release(1)
     with pytest.raises(SlotdeckError, match="nothing is bound"):
         slots.unbind()
