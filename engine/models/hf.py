@@ -208,11 +208,23 @@ def _size(shape: tuple[int, ...]) -> str:
 
 def _gathered(odd: list[tuple[str, str]]) -> Iterator[str]:
     """The differences in words; one that several blocks share is said once, with their numbers."""
-    blocks: dict[tuple[str, str], list[str]] = {}
+    blocks: dict[tuple[str, str], list[int]] = {}
     for name, what in odd:
         number = re.match(r"h\.(\d+)\.", name)
         key = (name.replace(number[0], "h.{}.", 1) if number else name, what)
-        blocks.setdefault(key, []).append(number[1] if number else "")
+        blocks.setdefault(key, []).extend([int(number[1])] if number else [])
     for (name, what), numbers in blocks.items():
-        many = numbers[0] if len(numbers) == 1 else "{" + ",".join(numbers) + "}"
-        yield f"{one_line(name.replace('{}', many, 1), 100)} {what}"
+        shown = name.replace("{}", _ranges(numbers), 1) if numbers else name
+        yield f"{one_line(shown, 100)} {what}"
+
+
+def _ranges(numbers: list[int]) -> str:
+    """`3`, or `{0,2-11}`."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    shown = ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+    return shown if len(numbers) == 1 else f"{{{shown}}}"

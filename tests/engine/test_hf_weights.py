@@ -28,6 +28,7 @@ from engine.shrink.choose import choose
 from engine.shrink.export import export
 from engine.tokenizer import bpe
 from engine.train.build import build_parts
+from engine.train.origin import begin_with
 from engine.train.resume import load_past
 from slotdeck.cli import app
 
@@ -35,6 +36,7 @@ transformers = pytest.importorskip("transformers", reason="the hf extra is not i
 
 SIZES = {"n_layer": 3, "n_head": 4, "n_embd": 32}
 SETS = [f"model.{key}={value}" for key, value in SIZES.items()]
+GPT2_TOKENIZER = Path(__file__).parents[3] / "shared" / "data" / "gpt2-tokenizer"
 LENGTH, VOCAB = 128, 90
 """90 ids are padded to 128 rows."""
 TOLERANCE = 1e-5
@@ -195,7 +197,7 @@ def test_a_model_without_biases_comes_back_without_and_takes_no_others(tmp_path:
     again = our_model(bias=False, dropout=0.1)
     load_weights(again, write_folder(ours, tmp_path / "out"))
     assert all(p[:VOCAB].equal(q[:VOCAB]) for p, q in zip(ours.parameters(), again.parameters(), strict=True))
-    with pytest.raises(SlotdeckError, match=r"h\.\{0,1,2\}\.ln_1\.bias is not zero.*; set model\.bias=true$"):
+    with pytest.raises(SlotdeckError, match=r"h\.\{0-2\}\.ln_1\.bias is not zero.*; set model\.bias=true$"):
         load_weights(again, source)
 
 
@@ -322,6 +324,18 @@ def test_a_run_with_another_vocabulary_than_the_folder_is_refused(
     run = EngineRun(tmp_path, token_dir, *SETS, "model.seq_len=128", f"model.init_from={begun[1]}")
     with pytest.raises(SlotdeckError, match=rf"its tokenizer is not the one that .*--tokenizer {begun[1]}$"):
         build_parts(run.dir)
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not GPT2_TOKENIZER.is_dir(), reason="needs GPT-2's tokenizer in the shared data")
+def test_data_of_gpt2s_own_tokenizer_goes_with_a_folder_of_gpt2(folder: Path, tmp_path: Path) -> None:
+    shutil.copy(GPT2_TOKENIZER / "encoder.json", folder / "vocab.json")
+    shutil.copy(GPT2_TOKENIZER / "vocab.bpe", folder / "merges.txt")
+    (tmp_path / "one.txt").write_text("The cat sat on the mat. " * 20)
+    made = prepare([tmp_path / "one.txt"], tmp_path / "tokens", tokenizer=str(GPT2_TOKENIZER), workers=1)
+    ours = our_model()
+    said = begin_with(ours, str(folder), tmp_path / "run", Shards.open(made.data_dir, "train"))
+    assert said.endswith("; its tokenizer is the data's")
 
 
 # -- folders that do not fit -----------------------------------------------------------------------------

@@ -81,7 +81,7 @@ class Spawned:
             output.seek(self.output_from)
             lines = [line for line in output.read()[-8192:].splitlines() if line.strip()]
         if lines:
-            return one_line(lines[-1].removeprefix(b"slotdeck: ").removeprefix(b"error: "), 1024)
+            return one_line(lines[-1].removeprefix(b"slotdeck: ").removeprefix(b"error: "), 2000)
         for event in self._events():
             if isinstance(event, RunEnded):
                 return one_line(event.reason)
