@@ -120,13 +120,24 @@ def warmup_ends_in_time(profile: Profile) -> Problem:
 
 
 def learning_rate_falls(profile: Profile) -> Problem:
-    """A cosine goes down."""
+    """A cosine goes down, and so does a cooldown."""
     optim = profile.optim
-    if optim.schedule != "cosine" or optim.min_lr <= optim.lr:
+    if optim.schedule == "constant" or optim.min_lr <= optim.lr:
         return None
     return SlotdeckError(
         f"optim.min_lr = {optim.min_lr:g} is above optim.lr = {optim.lr:g}",
         f"set optim.min_lr={optim.lr / 10:g}",
+    )
+
+
+def a_slot_is_left_on(profile: Profile) -> Problem:
+    """There is a block to train."""
+    slots = profile.slots
+    if slots.policy == "all" or slots.mean_duty > 0 or slots.keep_first or slots.keep_last:
+        return None
+    return SlotdeckError(
+        "slots.mean_duty = 0 leaves no slot on",
+        "raise it, or set slots.keep_first=true or slots.keep_last=true",
     )
 
 
@@ -177,6 +188,7 @@ SETTINGS: list[Callable[[Profile], Problem]] = [
     fp16_has_a_gpu,
     warmup_ends_in_time,
     learning_rate_falls,
+    a_slot_is_left_on,
     validation_has_a_sequence,
 ]
 DATA: list[Callable[[Profile], Problem]] = [data_folder_is_named, data_folder_is_prepared]

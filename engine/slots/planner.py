@@ -94,9 +94,13 @@ class Planner:
         """Another policy, from the next plan on. Options not given are the profile's.
 
         Raises:
-            SlotdeckError: no such policy or option (the nearest is named), or a value out of range.
+            SlotdeckError: no such policy or option (the nearest is named), a value out of range, or no slot would
+                be left on.
         """
-        self.policy = Policy.from_profile(self._profile).changed(name, options)
+        policy = Policy.from_profile(self._profile).changed(name, options)
+        if policy.name != "all" and not policy.mean_duty and not any(self._stays()):
+            raise SlotdeckError(f"policy {name}: mean_duty=0 leaves no slot on", "give a share above 0")
+        self.policy = policy
 
     def set_precision(self, slot: int, name: str) -> None:
         """The compute type of one slot's matmuls; empty: the run's."""

@@ -128,7 +128,6 @@ class Policy:
         rng = Random(f"slots:{seed}:{self.drawn_at(step)}")
         return [rng.random() for _ in range(depth)]
 
-
     def _weights(self, stays: Sequence[bool]) -> list[float]:
         """How what anneal leaves out is shared out over the slots."""
         last = max(1, len(stays) - 1)

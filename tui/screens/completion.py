@@ -9,7 +9,7 @@ from engine.protocol.verbs import POLICIES, PRECISIONS, VERBS
 _SLOT_FIRST = ("pin", "ban", "release", "prune")
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "precision": ("slot=",),
-    "policy": ("mean_duty=", "full_from=", "every="),
+    "policy": ("mean_duty=", "full_from=", "every=", "equal_work=1"),
     "pin": ("duty=", "trained=yes", "trained=no", "until=+"),
     "ban": ("until=+",),
     "prune": ("amount=", "dry_run=yes", "trial=no"),

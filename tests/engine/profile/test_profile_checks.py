@@ -29,6 +29,12 @@ def test_the_profiles_that_come_along_are_possible(name: str) -> None:
         (["precision.compute=fp16"], ["fp16", "cpu"]),
         (["optim.warmup_steps=61"], ["warmup_steps = 61", "steps = 60"]),
         (["optim.min_lr=0.1"], ["min_lr = 0.1", "lr = 0.003"]),
+        (["optim.min_lr=0.1", "optim.schedule=wsd"], ["min_lr = 0.1", "lr = 0.003"]),
+        (
+            ["slots.mean_duty=0", "slots.keep_first=false", "slots.keep_last=false"],
+            ["no slot on", "keep_first"],
+        ),
+        (["slots.mean_duty=1.5"], ["slots.mean_duty", "<= 1.0"]),
         (["evaluate.tokens=16"], ["evaluate.tokens = 16", "sequence of 32"]),
         (["train.batch_size=3000000000"], ["train.batch_size", "too large"]),
         (["model.n_head=5", "evaluate.tokens=16"], ["n_head", "(and 1 more)"]),

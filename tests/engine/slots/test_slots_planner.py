@@ -209,6 +209,14 @@ def test_a_wrong_policy_is_refused_with_the_remedy_and_changes_nothing(name, opt
     assert p.state() == planner().state()
 
 
+def test_a_policy_that_leaves_no_slot_on_is_refused():
+    p = planner("all", keep_first=False, keep_last=False)
+    with pytest.raises(SlotdeckError, match="mean_duty=0 leaves no slot on"):
+        p.set_policy("random", {"mean_duty": 0})
+    assert p.describe() == "all"
+    planner("all", keep_first=False).set_policy("random", {"mean_duty": 0})
+
+
 # -- holds ---------------------------------------------------------------------------------------------------
 
 

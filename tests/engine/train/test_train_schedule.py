@@ -31,7 +31,9 @@ def test_wsd_warms_up_stays_and_cools_down_in_its_last_share() -> None:
     assert set(lrs[10:80]) == {1.0}
     assert lrs[79] > lrs[80]
     assert lrs[80:] == sorted(lrs[80:], reverse=True)
-    assert lrs[84] == pytest.approx(0.1 + 0.9 * 0.5), "a quarter of the cooldown: half of the way, as 1 - sqrt"
+    assert lrs[84] == pytest.approx(0.1 + 0.9 * 0.5), (
+        "a quarter of the cooldown: half of the way, as 1 - sqrt"
+    )
     assert lrs[-1] == pytest.approx(0.1)
     assert scheduled_lr(500, 100, wsd) == pytest.approx(0.1), "a run that was given fewer steps"
 
