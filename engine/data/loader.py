@@ -119,9 +119,18 @@ class ValidationSet:
     """The first tokens of the validation shards in fixed batches: the same ones each time it is iterated."""
 
     def __init__(
-        self, shards: Shards, seq_len: int, tokens: int, batch_size: int, *, vocab_size: int = 0
+        self,
+        shards: Shards,
+        seq_len: int,
+        tokens: int,
+        batch_size: int,
+        *,
+        vocab_size: int = 0,
+        skip: int = 0,
     ) -> None:
         """At most `tokens` targets (at least one sequence), or as many as there are.
+
+        `skip`: sequences left out at the start, for a second set that shares no token with the first.
 
         Raises:
             SlotdeckError: there is not one whole sequence.
@@ -132,19 +141,26 @@ class ValidationSet:
         starts = [
             (s, i * seq_len) for s, t in enumerate(shards.tokens) for i in range((len(t) - 1) // seq_len)
         ]
-        if not starts:
+        if len(starts) <= skip:
+            fewer = f"{skip + 1} sequences" if skip else "one sequence"
             raise SlotdeckError(
                 f"{shards.data_dir} holds {shards.num_tokens:,} {shards.split} tokens, "
-                f"fewer than one sequence of {seq_len}",
+                f"fewer than {fewer} of {seq_len}",
                 "prepare again with a larger --val-share, or lower data.seq_len",
             )
-        self._starts = starts[:wanted]
+        self._starts = starts[skip : skip + wanted]
         self.num_tokens = len(self._starts) * seq_len
         """Targets in the set."""
 
     def __len__(self) -> int:
         """Batches; the last one may be smaller."""
         return (len(self._starts) + self._batch_size - 1) // self._batch_size
+
+    @property
+    def batch_sizes(self) -> set[int]:
+        """Sequences in its batches: one number, or two where the last batch is smaller."""
+        rest = len(self._starts) % self._batch_size
+        return ({self._batch_size} if len(self._starts) >= self._batch_size else set()) | ({rest} - {0})
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for first in range(0, len(self._starts), self._batch_size):

@@ -27,6 +27,7 @@ Used by `engine.train`. It draws nothing from the generators and touches no grad
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,18 +35,15 @@ from types import FunctionType
 from typing import Any
 
 import torch
-import torch._dynamo
 from torch import Tensor, nn
-from torch._dynamo.exc import FailOnRecompileLimitHit
 
 from engine.models import toolchain
 from engine.models.slotted import SlotCall, SlottedModel, frozen_unless
+from engine.precision.policy import name_of
 from engine.text import one_line
 
 LIMIT = 64
 """Graphs of one function that dynamo keeps; beyond it a full graph is an error. Its default is 8."""
-FAILURES = (RuntimeError, FailOnRecompileLimitHit, NotImplementedError, OSError)
-"""What dynamo, inductor, triton and a C compiler raise: all of theirs are kinds of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +58,9 @@ class Variant:
     """False: in eval mode, within `torch.inference_mode`."""
 
     def describe(self) -> str:
-        """`8 x 1024 bfloat16`, and what is unusual about it."""
+        """`bf16 8 x 1024`, and what is unusual about it."""
         kind = "" if self.learning and self.trained else " frozen" if self.learning else " evaluation"
-        return f"{self.sequences} x {self.seq_len} {str(self.dtype).removeprefix('torch.')}{kind}"
+        return f"{name_of(self.dtype)} {self.sequences} x {self.seq_len}{kind}"
 
 
 def variants(
@@ -113,7 +111,7 @@ class Compilation:
         self._ready: set[Variant] = set()
         self._missed: set[Variant] = set()
         self._warming = False
-        self._block: SlotCall = self._fresh_block()
+        self._block: SlotCall = _run_block if why_off else self._fresh_block()
 
     @property
     def on(self) -> bool:
@@ -157,9 +155,9 @@ class Compilation:
             told(done, len(new), variant.describe())
             try:
                 self._rehearse(variant)
-            except torch.OutOfMemoryError:
-                raise
-            except FAILURES as error:
+            except Exception as error:
+                if not _is_of_compiling(error):
+                    raise
                 self._give_up(variant, error)
                 break
             self._ready.add(variant)
@@ -177,7 +175,10 @@ class Compilation:
         was_training, self._warming = self._model.training, True
         try:
             self._model.train(variant.learning)
-            with _generators_kept(device):
+            with _generators_kept(device), warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore"
+                )  # torch's words about its own tracing: nothing a user could mend
                 for slot in slots:
                     self._rehearse_slot(slot, variant, device)
         finally:
@@ -211,9 +212,9 @@ class Compilation:
             return slot(x_BTD, dtype)
         try:
             return self._block(slot, x_BTD, dtype)
-        except torch.OutOfMemoryError:
-            raise
-        except FAILURES as error:
+        except Exception as error:
+            if not _is_of_compiling(error):
+                raise
             self._give_up(variant, error)
             return slot(x_BTD, dtype)
 
@@ -240,7 +241,9 @@ class Compilation:
         self.graphs += 1
         if not self._warming:
             self.recompiles += 1
-        return torch._dynamo.lookup_backend(self._backend)(graph, inputs)
+        from torch._dynamo import lookup_backend
+
+        return lookup_backend(self._backend)(graph, inputs)
 
 
 def compile_blocks(
@@ -261,11 +264,21 @@ def compile_blocks(
     compilation = Compilation(model, backend, say, lacking)
     if lacking:
         return compilation
-    config = torch._dynamo.config
+    from torch._dynamo import config  # seconds to import, so only where something is compiled
+
     config.recompile_limit = max(config.recompile_limit, LIMIT)
     config.accumulated_recompile_limit = max(config.accumulated_recompile_limit, 16 * LIMIT)
     model.compiled = compilation
     return compilation
+
+
+def _is_of_compiling(error: Exception) -> bool:
+    """Whether running the block eagerly may help: what dynamo, inductor, triton and a C compiler raise."""
+    from torch._dynamo.exc import FailOnRecompileLimitHit
+
+    if isinstance(error, torch.OutOfMemoryError):
+        return False
+    return isinstance(error, (RuntimeError, FailOnRecompileLimitHit, NotImplementedError, OSError))
 
 
 def _run_block(slot: nn.Module, x_BTD: Tensor, dtype: torch.dtype) -> Tensor:

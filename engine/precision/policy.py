@@ -56,6 +56,11 @@ def dtype_of(name: str) -> torch.dtype:
     return DTYPES[name]
 
 
+def name_of(dtype: torch.dtype) -> str:
+    """The other way round: `torch.bfloat16` -> `bf16`."""
+    return next(name for name, known in DTYPES.items() if known == dtype)
+
+
 def has_bf16(device: torch.device) -> bool:
     """Whether the device has bf16 units of its own; a CPU counts as one that has, it always computes."""
     if device.type == "cuda":

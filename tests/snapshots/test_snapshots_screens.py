@@ -201,6 +201,22 @@ def test_cockpit_paused_with_an_alarm_and_a_sample(snap_compare, midway, size):
     assert snap_compare(app, terminal_size=size, run_before=paused)
 
 
+@pytest.mark.parametrize("size", SIZES[:2], ids=["80x24", "120x32"])
+def test_cockpit_while_the_engine_compiles(snap_compare, midway, size):
+    app, before = deck(midway)
+
+    async def compiling(pilot):
+        await before(pilot)
+        store = app.screen.store
+        begun_s = store.wall_s
+        for done, after_s in ((0, 0.0), (3, 72.0)):
+            progress = e.Progress(task="compile", done=done, total=8, detail="bf16 8 x 1024 frozen")
+            store.apply(store.head_seq + 1, begun_s + after_s, progress)
+        await settle(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=compiling)
+
+
 def test_cockpit_that_only_watches(snap_compare, midway):
     app, before = deck(midway, read_only=True, client_id="c-bob")
     assert snap_compare(app, terminal_size=(80, 24), run_before=before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
+from engine.protocol.events import Progress
 from engine.text import one_line
 from engine.units import format_count
 from tui.state.formatting import countdown, fit
@@ -25,6 +26,8 @@ _LINKS = {
 }
 
 
+COMPILE = "compile"
+"""The engine's task that is drawn with its time."""
 SILENT_AFTER_S = 5.0
 """A live engine speaks every second; without a word for so long, that is said."""
 
@@ -51,14 +54,22 @@ def _state(store: RunStore, now_s: float) -> Content:
     if store.link.status == "lost":
         colour = "$quiet"  # what was true when the link broke
     if store.progress is not None:
-        task = store.progress
-        done = f"{one_line(task.task)} {format_count(task.done)}/{format_count(task.total)}"
-        return Content.assemble((f"{glyph} {store.state or 'starting'}", colour), (f"  {done}", "$quiet"))
+        at_work = _at_work(store.progress, now_s - store.progress_since_s)
+        return Content.assemble((f"{glyph} {store.state or 'starting'}", colour), (f"  {at_work}", "$quiet"))
     silent_s = now_s - store.wall_s
     if store.link.status == "live" and store.wall_s and silent_s >= SILENT_AFTER_S:
         silence = f"  silent for {countdown(silent_s).strip()}"
         return Content.assemble((f"{glyph} {store.state}", "$quiet"), (silence, "$warning"))
     return Content.assemble((f"{glyph} {store.state or 'no news yet'}", colour))
+
+
+def _at_work(task: Progress, seconds: float) -> str:
+    """`evaluate 3/8`, or `compiling bf16 3/8 0:12`: one variant takes long enough to wonder."""
+    count = f"{format_count(task.done)}/{format_count(task.total)}"
+    if task.task != COMPILE:
+        return f"{one_line(task.task)} {count}"
+    precision = one_line(task.detail).split(" ")[0]
+    return f"compiling {precision} {count} {countdown(seconds).strip()}"
 
 
 def _link(store: RunStore) -> Content:

@@ -107,6 +107,8 @@ class RunStore:
         self.memory: e.MemorySplit | None = None
         self.progress: e.Progress | None = None
         """A long task inside the engine; `None` when there is none or it is done."""
+        self.progress_since_s = 0.0
+        """When it began."""
         self.feed: deque[FeedItem] = deque(maxlen=500)
         self.ticks: list[Tick] = []
         self.lease = Lease()
@@ -282,6 +284,8 @@ class RunStore:
         self._dirty.add("memory")
 
     def _progress(self, event: e.Progress) -> None:
+        if self.progress is None or self.progress.task != event.task:
+            self.progress_since_s = self.wall_s
         self.progress = event if event.done < event.total else None
         self._dirty.add("progress")
 
