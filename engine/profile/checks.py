@@ -109,6 +109,57 @@ def fp16_has_a_gpu(profile: Profile) -> Problem:
     )
 
 
+def lean_takes_a_step_whole(profile: Profile) -> Problem:
+    """Gradients are used and freed inside backward: there is nothing to gather several micro-batches in."""
+    train = profile.train
+    if not train.lean:
+        return None
+    if train.accumulate > 1:
+        return SlotdeckError(
+            f"train.lean with train.accumulate = {train.accumulate}: lean mode cannot gather gradients",
+            f"set train.accumulate=1 and train.batch_size={train.batch_size * train.accumulate} (or less), or"
+            " train.lean=false",
+        )
+    if train.batch == "auto":
+        return SlotdeckError(
+            "train.lean with train.batch = auto: a lean step is one micro-batch, so there is nothing to choose",
+            "set train.batch=given, or train.lean=false",
+        )
+    return None
+
+
+def lean_needs_no_loss_scaling(profile: Profile) -> Problem:
+    """fp16 gradients are unscaled after backward, and in lean mode they are gone by then."""
+    if not profile.train.lean or profile.precision.compute != "fp16":
+        return None
+    return SlotdeckError(
+        "train.lean with precision.compute = fp16: the gradients are used before they could be unscaled",
+        "set precision.compute=bf16 or fp32, or train.lean=false",
+    )
+
+
+def gate_l1_has_gates(profile: Profile) -> Problem:
+    """There is something for the term to pull at."""
+    if not profile.optim.gate_l1 or profile.model.gates:
+        return None
+    return SlotdeckError(
+        f"optim.gate_l1 = {profile.optim.gate_l1:g}, and the model has no gates",
+        "set model.gates=true, or optim.gate_l1=0",
+    )
+
+
+def cooldown_follows_the_warmup(profile: Profile) -> Problem:
+    """Warm-up and cooldown are two stretches of the run."""
+    optim, steps = profile.optim, profile.train.steps
+    if optim.schedule != "wsd" or optim.warmup_steps + optim.cooldown * steps <= steps:
+        return None
+    return SlotdeckError(
+        f"optim.warmup_steps = {optim.warmup_steps} and optim.cooldown = {optim.cooldown:g} overlap in"
+        f" {steps} steps",
+        f"set optim.cooldown={1 - optim.warmup_steps / steps:.2g} or less, or a shorter warm-up",
+    )
+
+
 def warmup_ends_in_time(profile: Profile) -> Problem:
     """The peak learning rate is reached."""
     if profile.optim.warmup_steps <= profile.train.steps:
@@ -179,6 +230,17 @@ def data_folder_is_prepared(profile: Profile) -> Problem:
     return None
 
 
+def weights_folder_is_there(profile: Profile) -> Problem:
+    """What the model begins with can be read; whether it fits is judged by `engine.models.hf`."""
+    if not profile.model.init_from:
+        return None
+    folder, shown = Path(profile.model.init_from), one_line(profile.model.init_from)
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "does not exist"
+        return SlotdeckError(f"model.init_from {shown} {what}", "name a folder that holds model.safetensors")
+    return None
+
+
 SETTINGS: list[Callable[[Profile], Problem]] = [
     name_is_plain,
     about_is_one_line,
@@ -186,9 +248,17 @@ SETTINGS: list[Callable[[Profile], Problem]] = [
     heads_divide_width,
     sequence_fits_model,
     fp16_has_a_gpu,
+    lean_takes_a_step_whole,
+    lean_needs_no_loss_scaling,
+    gate_l1_has_gates,
     warmup_ends_in_time,
+    cooldown_follows_the_warmup,
     learning_rate_falls,
     a_slot_is_left_on,
     validation_has_a_sequence,
 ]
-DATA: list[Callable[[Profile], Problem]] = [data_folder_is_named, data_folder_is_prepared]
+DATA: list[Callable[[Profile], Problem]] = [
+    data_folder_is_named,
+    data_folder_is_prepared,
+    weights_folder_is_there,
+]

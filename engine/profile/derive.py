@@ -11,6 +11,9 @@ from engine.profile.schema import Model, Profile
 VOCAB_MULTIPLE = 64
 """Matmuls like even sizes: the vocabulary is rounded up to this."""
 
+STATE_BYTES = {"adamw": 8.0, "adamw8bit": 2 * (1 + 4 / 256), "muon": 4.0}
+"""Of each value of a block's matrix, by `optim.name`; 8 bits come with a scale for every 256 values."""
+
 
 def train_seq_len(profile: Profile) -> int:
     """Tokens in a training sequence."""
@@ -55,6 +58,18 @@ def num_params(model: Model, vocab_size: int) -> int:
     return model.n_layer * slot_params(model) + stem_params(model, vocab_size)
 
 
-def training_bytes(model: Model, vocab_size: int) -> int:
-    """Weights, gradients and AdamW's two moments in fp32: what must fit beside the activations."""
-    return 16 * num_params(model, vocab_size)
+def training_bytes(profile: Profile, vocab_size: int) -> int:
+    """Weights, gradients and optimizer states: what must fit beside the activations.
+
+    The matrices of blocks, 12 d^2 values each, are kept in the type and by the rule that the profile names, all else
+    in fp32 with AdamW's two means. In lean mode the gradients of the stem and of two blocks are there at a time.
+    """
+    model = profile.model
+    matrices = 12 * model.n_embd**2
+    rest = slot_params(model) - matrices
+    stem = stem_params(model, vocab_size)
+    slot_weights = matrices * (2 if profile.precision.weights == "bf16" else 4) + 4 * rest
+    slot_states = int(matrices * STATE_BYTES[profile.optim.name]) + 8 * rest
+    blocks_with_gradients = min(2, model.n_layer) if profile.train.lean else model.n_layer
+    gradients = blocks_with_gradients * slot_weights + 4 * stem
+    return model.n_layer * (slot_weights + slot_states) + gradients + 12 * stem

@@ -91,6 +91,10 @@ def build_parts(run_dir: Path) -> Parts:
     check(profile)
     device = choose_device(profile.train.device)
     precision, reason = resolve(profile.precision.compute, device, lambda: _fp8_trial(profile, device))
+    if precision == "fp16" and profile.train.lean:
+        raise SlotdeckError(
+            f"train.lean needs bf16 or fp32, and this run computes in fp16: {reason}", "set train.lean=false"
+        )
     train, val = Shards.open(profile.data.dir, "train"), Shards.open(profile.data.dir, "val")
     if val.vocab_hash != train.vocab_hash:
         raise SlotdeckError(
@@ -191,12 +195,12 @@ def _version() -> str:
 
 def _check_fits(profile: Profile, vocab_size: int, device: torch.device) -> None:
     """Refuse a model that cannot be in the device's memory at all, before the attempt takes the machine down."""
-    need, have = training_bytes(profile.model, vocab_size), _memory_bytes(device)
+    need, have = training_bytes(profile, vocab_size), _memory_bytes(device)
     if need > have:
-        what = "weights, gradients and AdamW's states alone, before any activation"
+        what = "weights, gradients and optimizer states alone, before any activation"
         raise SlotdeckError(
             f"this model needs {format_bytes(need)} for {what}; {device.type} has {format_bytes(have)} here",
-            "lower model.n_layer or model.n_embd, or take a larger machine",
+            "lower model.n_layer or model.n_embd, set train.lean=true or optim.name=adamw8bit, or take more memory",
         )
 
 

@@ -13,8 +13,8 @@ from engine.checkpoint.writer import CheckpointWriter
 from engine.control.mailbox import Mailbox
 from engine.control.server import ControlServer
 from engine.errors import SlotdeckError
-from engine.profile.derive import tokens_per_step
 from engine.profile.advice import advice
+from engine.profile.derive import tokens_per_step
 from engine.protocol.events import LogLine, RunEnded, RunStarted
 from engine.runlog.lock import RunLock
 from engine.runlog.writer import LogWriter

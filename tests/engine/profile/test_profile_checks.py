@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import SlotdeckError
 from engine.profile.checks import check, problems
-from engine.profile.derive import num_params, padded_vocab, tokens_per_step, total_tokens
+from engine.profile.derive import num_params, padded_vocab, tokens_per_step, total_tokens, training_bytes
 from engine.profile.load import load_profile
 from engine.profile.shelf import list_profiles
 
@@ -35,6 +35,11 @@ def test_the_profiles_that_come_along_are_possible(name: str) -> None:
             ["no slot on", "keep_first"],
         ),
         (["slots.mean_duty=1.5"], ["slots.mean_duty", "<= 1.0"]),
+        (["train.lean=true", "train.accumulate=4"], ["train.lean", "accumulate = 4", "train.batch_size=16"]),
+        (["train.lean=true", "train.batch=auto"], ["train.lean", "batch = auto"]),
+        (["train.lean=true", "precision.compute=fp16", "train.device=cuda"], ["train.lean", "fp16"]),
+        (["optim.gate_l1=0.01"], ["gate_l1 = 0.01", "model.gates=true"]),
+        (["optim.schedule=wsd", "optim.cooldown=0.95"], ["warmup_steps = 6", "cooldown = 0.95", "overlap"]),
         (["evaluate.tokens=16"], ["evaluate.tokens = 16", "sequence of 32"]),
         (["train.batch_size=3000000000"], ["train.batch_size", "too large"]),
         (["model.n_head=5", "evaluate.tokens=16"], ["n_head", "(and 1 more)"]),
@@ -72,3 +77,27 @@ def test_derived_numbers_are_those_of_gpt2() -> None:
     assert num_params(profile.model, 50257) == 124_475_904
     assert tokens_per_step(profile) == 524_288
     assert total_tokens(profile) == 20_000 * 524_288
+
+
+def test_a_folder_of_weights_must_be_there(tmp_path: Path) -> None:
+    def told(folder: Path) -> str:
+        return " ".join(map(str, problems(load_profile("tiny", [f"model.init_from={folder}"]))))
+
+    assert "init_from" in told(tmp_path / "gone")
+    (tmp_path / "file").touch()
+    assert "is not a folder" in told(tmp_path / "file")
+    assert "init_from" not in told(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["adamw", "adamw8bit", "muon"])
+@pytest.mark.parametrize("weights", ["fp32", "bf16"])
+@pytest.mark.parametrize("lean", ["true", "false"])
+def test_training_bytes_follow_the_rule_and_the_type(name: str, weights: str, lean: str) -> None:
+    sets = [f"optim.name={name}", f"precision.weights={weights}", f"train.lean={lean}", "train.accumulate=1"]
+    need = training_bytes(load_profile("gpt2-124m", sets), 50257) / 2**20
+    gpt2 = {  # the table in docs/memory.md
+        ("adamw", "fp32"): (1899, 1629), ("adamw", "bf16"): (1575, 1440),
+        ("adamw8bit", "fp32"): (1416, 1146), ("adamw8bit", "bf16"): (1092, 957),
+        ("muon", "fp32"): (1575, 1305), ("muon", "bf16"): (1251, 1116),
+    }  # fmt: skip
+    assert need == pytest.approx(gpt2[name, weights][lean == "true"], abs=1.0)
