@@ -15,6 +15,7 @@ import typer
 
 from engine.errors import SlotdeckError
 from engine.text import one_line
+from slotdeck.bench.commands import app as bench_app
 
 app = typer.Typer(
     name="slotdeck",
@@ -23,6 +24,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(bench_app, name="bench")
 
 Runs = Annotated[Path, typer.Option("--runs", envvar="SLOTDECK_RUNS", help="Folder of runs.")]
 Run = Annotated[

@@ -30,7 +30,7 @@ def run_slotdeck(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[s
     )
 
 
-def prepare_own_source(folder: Path) -> Path:
+def prepare_own_source(folder: Path, vocab_size: int = 300) -> Path:
     """Token shards of this project's own source, below `folder`."""
     from engine.data.prepare import prepare
 
@@ -38,5 +38,5 @@ def prepare_own_source(folder: Path) -> Path:
     texts.mkdir()
     for number, path in enumerate(sorted((ROOT / "engine").glob("*/[a-z]*.py"))[:30]):
         (texts / f"{number}.txt").write_bytes(path.read_bytes())
-    prepare([texts], folder / "tokens", vocab_size=300, val_share=0.2, workers=1)
+    prepare([texts], folder / "tokens", vocab_size=vocab_size, val_share=0.2, workers=1)
     return folder / "tokens"

@@ -1,0 +1,1 @@
+"""`slotdeck bench`: what a trained model and this machine can do, measured."""
