@@ -61,9 +61,11 @@ def chunked_loss(
         h_ND: the head's input, in the compute type.
         weight_VD: fp32; its gradient is fp32 too, and adds to that of a tied embedding.
         target_N: int64 ids, each below V. None is ignored.
-        chunk: rows at a time; at most `chunk x V` logits exist at any moment.
+        chunk: rows at a time; at most `chunk x V` logits exist at any moment. 0: the plain head, all at once.
         implementation: see the module's docstring.
     """
+    if not chunk:
+        return F.cross_entropy(F.linear(h_ND, weight_VD.to(h_ND.dtype)).float(), target_N)
     if not (torch.is_grad_enabled() and (h_ND.requires_grad or weight_VD.requires_grad)):
         return _loss_only(h_ND, weight_VD, target_N, chunk)
     if implementation == "auto":

@@ -70,7 +70,7 @@ class SlottedModel(nn.Module, ABC):
     vocab_size: int
     """Ids that mean something; the head may be padded beyond them."""
     head_chunk: int
-    """Rows of the loss head at a time."""
+    """Rows of the loss head at a time; 0: all at once."""
     compiled: SlotCall | None = None
     """Runs a slot instead of a plain call: `engine.models.compiled` puts itself here."""
 

@@ -83,8 +83,8 @@ class Train(Section):
     """auto: cuda if there, else mps, else cpu. A named one that is absent is an error."""
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
     """torch threads on a CPU; 0: measured in warm-up (a second on busy cores can be eight times slower)."""
-    head_chunk: Positive = 1024
-    """Rows of the loss head at a time; the full logits are never held."""
+    head_chunk: Count = 1024
+    """Rows of the loss head at a time, so that the full logits are never held; 0: all at once."""
     deterministic: bool = False
 
 

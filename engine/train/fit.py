@@ -180,7 +180,7 @@ def _drawn_out(run: Run) -> Callable[[int], int]:
     seq_len, vocab = train_seq_len(run.profile), run.model.head_weight().shape[0]
 
     def peak(size: int) -> int:
-        logits = 2 * 4 * vocab * min(run.model.head_chunk, size * seq_len)
+        logits = 2 * 4 * vocab * min(run.model.head_chunk or size * seq_len, size * seq_len)
         return static + saved[0] + (size - 1) * each + logits
 
     return peak
