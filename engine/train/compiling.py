@@ -42,12 +42,13 @@ def wanted(choice: str, device_type: str, resumed: bool | None = None) -> bool:
     return choice == "on"
 
 
-def begin(run: Run, resumed: bool | None = None) -> None:
+def begin(run: Run, resumed: bool | None = None, backend: str = "inductor") -> None:
     """Compile everything that the run's settings can ask for, or say in one line why not.
 
     Args:
         run: not yet stepped; its number of threads settled, which torch's graphs depend on.
         resumed: whether the checkpoint's run was compiled: the two round differently. None: there is none.
+        backend: of torch.compile; `aot_eager` generates no code.
     """
     if not wanted(run.profile.train.compile, run.device.type, resumed):
         if resumed:
@@ -57,7 +58,7 @@ def begin(run: Run, resumed: bool | None = None) -> None:
                 "train.compile = off, and the checkpoint was trained compiled: it rounds differently",
             )
         return
-    run.compilation = compile_blocks(run.model, say=lambda text: _say(run, "warning", text))
+    run.compilation = compile_blocks(run.model, backend=backend, say=lambda text: _say(run, "warning", text))
     if not run.compilation.on:
         changed = "; the checkpoint was trained compiled, which rounds differently" if resumed else ""
         _say(run, "warning", run.compilation.describe() + changed)
