@@ -23,18 +23,17 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from engine.errors import SlotdeckError, nearest
-from engine.precision.policy import dtype_of, resolve
+from engine.errors import SlotdeckError
+from engine.precision.policy import dtype_of
 from engine.slots.library.binding import Binding
-from engine.slots.library.blocks import Blocks, find_blocks, unwrapped
+from engine.slots.library.blocks import find_blocks
 from engine.slots.library.call import Arguments
 from engine.slots.library.config import LibraryConfig, read_config
+from engine.slots.library.fits import batch_dim_of, check_fits, device_of, precision_of
 from engine.slots.library.gates import add_to, make_gates, remove_from
 from engine.slots.library.optimizers import check_covers, inner_optimizers
 from engine.slots.plan import Plan
 from engine.slots.planner import Planner
-
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
 class SlotOptimizer:
@@ -57,11 +56,11 @@ class SlotOptimizer:
         if type(num_slots) is not int or num_slots < 1:
             raise SlotdeckError(f"num_slots = {num_slots!r}", "give the number of blocks, 1 or more")
         self.num_slots = num_slots
-        self.device = _device(device)
+        self.device = device_of(device)
         given = config or {}
         self.config = read_config(given)
         self._grain_given = "grain" in given
-        self.precision, self.precision_reason = _precision(self.config.precision, self.device)
+        self.precision, self.precision_reason = precision_of(self.config.precision, self.device)
         self._planner = self._make_planner(self.config)
         self.gates = make_gates(num_slots, self.device) if self.config.gates else []
         """The residual gates, 0-d fp32 parameters on the device; empty without `gates`."""
@@ -223,11 +222,11 @@ class SlotOptimizer:
         blocks = find_blocks(model, self.num_slots, self.config.blocks)
         optimizers = inner_optimizers(optimizer)
         check_covers(optimizers, blocks)
-        self._check_fits(model, blocks)
+        check_fits(model, blocks, self.device, gates=bool(self.gates))
         if self.gates:
             self._gates_in = optimizers[0]
             add_to(optimizers[0], self.gates)
-        dim = _batch_dim(blocks, self.config.batch_dim)
+        dim = batch_dim_of(blocks, self.config.batch_dim)
         self._binding = Binding(
             blocks, optimizers, self.gates, self.config.accumulate, Arguments(dim, self.config.args), dim
         )
@@ -345,49 +344,3 @@ class SlotOptimizer:
         if self.precision == "fp32":
             return nullcontext()
         return torch.autocast(self.device.type, dtype=dtype_of(self.precision))
-
-    def _check_fits(self, model: nn.Module, blocks: Blocks) -> None:
-        inner = unwrapped(model)
-        if isinstance(model, nn.parallel.DistributedDataParallel):
-            if not model.find_unused_parameters:
-                raise SlotdeckError(
-                    "bind: this DistributedDataParallel waits for the gradient of every block at each step",
-                    "make it with find_unused_parameters=True",
-                )
-            if self.gates:
-                raise SlotdeckError(
-                    "bind: the gates are not averaged over the ranks of DistributedDataParallel",
-                    "leave gates out of config",
-                )
-        where = next((p.device for block in blocks.modules for p in block.parameters()), self.device)
-        if where.type != self.device.type:
-            raise SlotdeckError(
-                f"bind: {type(inner).__name__} is on {where.type}, and device is {self.device.type}",
-                f"give device={where.type!r}, or move the model first",
-            )
-
-
-def _device(device: torch.device | str) -> torch.device:
-    try:
-        return torch.device(device)
-    except (RuntimeError, TypeError):
-        raise SlotdeckError(f"device {device!r} is not one of torch's", "give 'cuda' or 'cpu'") from None
-
-
-def _precision(name: str, device: torch.device) -> tuple[str, str]:
-    if name not in PRECISIONS:
-        raise SlotdeckError(
-            f"config: precision = {name!r}{nearest(name, list(PRECISIONS))}",
-            f"use one of: {', '.join(PRECISIONS)}",
-        )
-    return resolve(name, device)
-
-
-def _batch_dim(blocks: Blocks, given: int) -> int:
-    """torch's own attention takes `(T, B, D)` unless told `batch_first`."""
-    if given >= 0:
-        return given
-    attentions = [
-        m for block in blocks.modules for m in block.modules() if isinstance(m, nn.MultiheadAttention)
-    ]
-    return int(any(not attention.batch_first for attention in attentions))

@@ -155,14 +155,16 @@ class Binding:
     ) -> Any:
         slot = self._slot_of[id(block)]
         name = self._blocks.name(slot)
+        if not (block.training or self._gates):
+            self._has_run(slot)
+            return plain(block, *args, **kwargs)
         before = stream_in(args, kwargs, name)
         row = self._row(slot, before) if block.training else ALL_ON
         if row.duty == 0.0:
             if self._structures[slot] is _UNSEEN:
                 self._try(slot, block, plain, args, kwargs)
             return gone_by(self._structures[slot], before)
-        for ran in self._ran:
-            ran.add(slot)
+        self._has_run(slot)
         gate = self._gates[slot] if self._gates else None
         if row.subset is None:
             out = plain(block, *args, **kwargs)
@@ -241,6 +243,10 @@ class Binding:
         return after
 
     # -- the optimizer steps -----------------------------------------------------------------------------
+
+    def _has_run(self, slot: int) -> None:
+        for ran in self._ran:
+            ran.add(slot)
 
     def _before_step(self, number: int) -> Callable[..., None]:
         """Slots that did not work since the last step have no gradient: nothing decays, no moment ages.

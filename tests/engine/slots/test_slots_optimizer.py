@@ -447,6 +447,22 @@ def test_a_transformer_encoder_with_masks(batch_first: bool) -> None:
     assert [not w for w in went_by] == passed
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_an_encoder_keeps_its_fast_path_in_eval() -> None:
+    layer = nn.TransformerEncoderLayer(WIDTH, 2, 16, 0.0, batch_first=True)
+    encoder = nn.TransformerEncoder(layer, 3)
+    slots = bound(encoder, num_slots=3)
+    slots.ban(1)
+    slots.get_training_config(0, 0)
+    padding = torch.zeros(4, 6, dtype=torch.bool)
+    padding[1:, 4:] = True
+    encoder.eval()
+    with torch.no_grad():
+        ours = encoder(torch.ones(4, 6, WIDTH), src_key_padding_mask=padding)
+        slots.unbind()
+        assert torch.equal(ours, encoder(torch.ones(4, 6, WIDTH), src_key_padding_mask=padding))
+
+
 def test_gpt2_of_transformers_trains_shares_and_recomputes() -> None:
     transformers = pytest.importorskip("transformers")
     config = transformers.GPT2Config(
@@ -667,3 +683,10 @@ def test_slots_are_numbers_of_this_model() -> None:
         SlotOptimizer(0, "cpu")
     with pytest.raises(SlotdeckError, match="not one of torch's"):
         SlotOptimizer(4, "gpu:0")
+    if not torch.cuda.is_available():
+        with pytest.raises(SlotdeckError, match="'cuda' is not to be had here; give 'cpu'"):
+            SlotOptimizer(4, "cuda")
+    model = made()
+    slots.bind(model, torch.optim.SGD(model.parameters()))
+    with pytest.raises(SlotdeckError, match="a model is bound already"):
+        slots.bind(model, torch.optim.SGD(model.parameters()))
