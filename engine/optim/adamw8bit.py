@@ -53,6 +53,9 @@ class AdamW8bit(Rule):
         """
         self._profile = profile
         self._packed = _torchao_state()
+        self._tables = {
+            mean: self._packed.zeros((BLOCK,), signed, BLOCK).qmap for mean, signed in _SIGNED.items()
+        }
         self._wide = AdamW(profile)
 
     def layout(self, weight: Tensor) -> Layout:
@@ -74,9 +77,9 @@ class AdamW8bit(Rule):
     def fresh(self, weight: Tensor) -> State:
         """Zeros, and the tables that say what codes mean: a checkpoint can be read without torchao."""
         state = super().fresh(weight)
-        for mean, signed in _SIGNED.items():
+        for mean, table in self._tables.items():
             if f"{mean}.qmap" in state:
-                state[f"{mean}.qmap"] = self._packed.zeros((BLOCK,), signed, BLOCK, weight.device).qmap
+                state[f"{mean}.qmap"].copy_(table, non_blocking=True)
         return state
 
     def update(self, work: Sequence[Update], lr: float, found_inf: Tensor | None) -> None:

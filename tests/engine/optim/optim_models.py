@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 import torch
 
@@ -13,6 +14,8 @@ from engine.profile.schema import Optim
 
 RULES = ["adamw", "adamw8bit", "muon"]
 WEIGHTS = ["fp32", "bf16"]
+PROFILE = Optim(lr=1e-2, weight_decay=0.1)
+SEED = 7
 
 
 def needs(rule: str) -> None:
@@ -35,7 +38,7 @@ def small(rule: str, weights: str = "fp32", seed: int = 0) -> tuple[Decoder, Slo
     """A model and the optimizer over it."""
     needs(rule)
     model = small_model(weights, seed)
-    return model, SlottedOptimizer(model, Optim(name=rule, lr=1e-2, weight_decay=0.1), seed=7)
+    return model, SlottedOptimizer(model, msgspec.structs.replace(PROFILE, name=rule), seed=SEED)
 
 
 def loss_of(model: Decoder, blocks: list[BlockPlan] | None = None, seed: int = 0) -> torch.Tensor:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from optim_models import RULES, WEIGHTS, bits, loss_of, same, small
+from optim_models import PROFILE, RULES, SEED, WEIGHTS, bits, loss_of, same, small
 from torch import nn
 
+from engine.models.compiled import Variant, compile_blocks
 from engine.models.decoder import Decoder
 from engine.models.slotted import BlockPlan
 from engine.optim.groups import STEM
@@ -61,6 +62,21 @@ def test_each_slot_is_clipped_by_its_own_norm_under_every_kind_of_plan(plan: lis
     assert same(bits(*ours), bits(*theirs))
     working = {i for i, row in enumerate(plan) if row.duty and row.trained}
     assert set(lean.updated) == working | {STEM}
+
+
+def test_compiled_and_recomputed_blocks_are_updated_in_backward_too():
+    model, optimizer = small("adamw", "bf16")
+    start = bits(model, optimizer)
+    compile_blocks(model, backend="aot_eager").warm([Variant(4, 8, torch.float32)])
+    plan = [BlockPlan(recompute=True), BlockPlan(), BlockPlan(recompute=True)]
+    with optimizer.in_backward(lr=LR, max_norm=0.0, found_inf=FINE) as lean:
+        loss_of(model, plan).backward()
+    assert lean.updated == [2, 1, 0, STEM]
+    after = bits(model, optimizer)
+    model.load_state_dict(start)
+    again = SlottedOptimizer(model, PROFILE, seed=SEED)
+    plain(model, again, plan, 0.0)
+    assert same(bits(model, again), after)
 
 
 def test_the_norm_is_the_global_one_before_clipping():
