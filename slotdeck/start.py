@@ -134,7 +134,7 @@ def _changed(path: Path, sets: Sequence[str]) -> Profile:
     profile, old = load_profile(path, sets), load_profile(path)
     if profile.model != old.model or profile.name != old.name:
         raise SlotdeckError("a resumed run keeps its name and its model", "start a new run for another model")
-    check(profile)
+    check(profile, begun=True)
     return profile
 
 

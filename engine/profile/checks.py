@@ -23,26 +23,27 @@ _SEEDS = {"seed"}
 _LARGEST_SIZE = 2**31 - 1
 
 
-def check(profile: Profile, *, data: bool = True) -> None:
+def check(profile: Profile, *, data: bool = True, begun: bool = False) -> None:
     """Refuse a profile that cannot train.
 
     Args:
         profile: loaded, so its keys and types are right.
         data: also look whether the data folder is there and prepared. What is in its files is judged by
             `engine.data` when it opens them.
+        begun: the run has a past of its own, so what it began with need not be there any more.
 
     Raises:
         SlotdeckError: the first problem, with how many more there are.
     """
-    found = problems(profile, data=data)
+    found = problems(profile, data=data, begun=begun)
     if found:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         raise SlotdeckError(f"profile {one_line(profile.name)}: {found[0].message}{more}", found[0].remedy)
 
 
-def problems(profile: Profile, *, data: bool = True) -> list[SlotdeckError]:
+def problems(profile: Profile, *, data: bool = True, begun: bool = False) -> list[SlotdeckError]:
     """Everything wrong, in the order of the lists below."""
-    checks = [*SETTINGS, *(DATA if data else [])]
+    checks = [*SETTINGS, *(DATA if data else []), *(BEGINNING if data and not begun else [])]
     return [problem for judge in checks if (problem := judge(profile)) is not None]
 
 
@@ -260,5 +261,5 @@ SETTINGS: list[Callable[[Profile], Problem]] = [
 DATA: list[Callable[[Profile], Problem]] = [
     data_folder_is_named,
     data_folder_is_prepared,
-    weights_folder_is_there,
 ]
+BEGINNING: list[Callable[[Profile], Problem]] = [weights_folder_is_there]

@@ -18,6 +18,8 @@ import numpy as np
 import psutil
 import torch
 
+from engine.checkpoint.manifest import checkpoint_folders
+from engine.checkpoint.writer import FOLDER
 from engine.data.loader import Loader, ValidationSet
 from engine.data.prefetch import PrefetchingLoader
 from engine.data.shards import Shards
@@ -88,7 +90,7 @@ def build_parts(run_dir: Path) -> Parts:
         SlotdeckError: the profile, the data or the machine does not allow it.
     """
     profile = load_profile(profile_path(run_dir))
-    check(profile)
+    check(profile, begun=bool(checkpoint_folders(run_dir / FOLDER)))
     device = choose_device(profile.train.device)
     precision, reason = resolve(profile.precision.compute, device, lambda: _fp8_trial(profile, device))
     if precision == "fp16" and profile.train.lean:

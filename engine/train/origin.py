@@ -35,16 +35,21 @@ def begin_with(model: SlottedModel, init_from: str, run_dir: Path, shards: Shard
         return ""
     assert isinstance(model, Decoder), "the profile knows no other family"
     folder = Path(init_from)
-    ids = _compare_ids(folder, shards)
-    return f"begun with the weights in {folder}: {load_weights(model, folder)}; {ids}"
+    try:
+        ids = _compare_ids(folder, shards)
+        return f"begun with the weights in {folder}: {load_weights(model, folder)}; {ids}"
+    except PermissionError as error:
+        raise SlotdeckError(
+            f"model.init_from {folder} cannot be read: {error.strerror}", "check its permissions"
+        ) from None
 
 
 def _compare_ids(folder: Path, shards: Shards) -> str:
     """Hold the folder's tokenizer, if it has one, against the data's vocabulary."""
     if not bpe.has_tokenizer(folder):
-        return "it has no tokenizer, so nobody checked that the data's ids mean the same"
+        return "it has no tokenizer, so it was not checked that the data's ids mean the same"
     if shards.headerless:
-        return "the data does not name its vocabulary, so nobody checked that its ids mean the same"
+        return "the data does not name its vocabulary, so it was not checked that its ids mean the same"
     if bpe.load(folder).vocab_hash != shards.vocab_hash:
         raise SlotdeckError(
             f"model.init_from {folder}: its tokenizer is not the one that {shards.data_dir} was prepared with",
