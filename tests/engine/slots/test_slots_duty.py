@@ -162,10 +162,10 @@ def test_a_micro_batch_of_one_shares_the_duty_out_over_the_step() -> None:
 # -- which ones ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("batch_size", "accumulate"), [(8, 1), (2, 2), (1, 4), (6, 2), (3, 4)])
+@pytest.mark.parametrize(("batch_size", "accumulate"), [(8, 1), (2, 2), (1, 4), (6, 2)])
 @pytest.mark.parametrize("duty", [0.25, 0.5, 0.75])
 def test_every_sequence_is_as_likely_as_the_duty_says(duty: float, batch_size: int, accumulate: int) -> None:
-    draws = 3000
+    draws = 1500
     seen: Counter[tuple[int, int]] = Counter()
     for step in range(draws):
         parts = passing_sequences(duty, batch_size, accumulate, f"sequences:1:{step}:0")

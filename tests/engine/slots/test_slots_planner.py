@@ -68,12 +68,12 @@ def test_anneal_may_take_evenly_from_all_but_the_first_and_last():
 def test_shared_out_by_sequences_the_duties_mean_what_a_slot_is_kept_for(shape, window, allowed):
     p = planner("anneal", total_steps=10**9, mean_duty=0.33, shape=shape, grain="sequence")
     p.set_window(window)
-    steps = 1500
+    steps = 800
     drawn = [duties(p, step) for step in range(steps)]
     keep = p.policy.keep(0, 10**9, [True, *[False] * 6, True])
     assert {duty for row in drawn for duty in row} <= allowed
     for slot in range(8):
-        assert sum(row[slot] for row in drawn) / steps == pytest.approx(keep[slot], abs=0.05)
+        assert sum(row[slot] for row in drawn) / steps == pytest.approx(keep[slot], abs=0.06)
     assert sum(map(sum, drawn)) / steps / 8 == pytest.approx(0.33, abs=0.02)
 
 
@@ -95,13 +95,13 @@ def test_random_does_the_work_it_is_asked_for_at_any_depth():
 @pytest.mark.parametrize("depth", [4, 8])
 def test_random_at_equal_work_is_a_fair_control(mean_duty: float, grain: str, depth: int):
     """One setting more, and it does what that anneal does, also where the model is too shallow for it."""
-    steps = range(1200)
-    settings = {"total_steps": 1200, "mean_duty": mean_duty, "grain": grain}
+    steps = range(600)
+    settings = {"total_steps": 600, "mean_duty": mean_duty, "grain": grain}
     clever = mean_active(planner("anneal", depth, **settings), steps)
     control = mean_active(planner("random", depth, equal_work=True, **settings), steps)
-    assert clever == pytest.approx(control, abs=0.015)
+    assert clever == pytest.approx(control, abs=0.02)
     if depth == 8:
-        assert clever == pytest.approx(mean_work(mean_duty, 0.75), abs=0.015)
+        assert clever == pytest.approx(mean_work(mean_duty, 0.75), abs=0.02)
 
 
 def test_the_mean_work_of_the_two_schedules():
