@@ -143,4 +143,4 @@ def compiler(_: Path) -> Iterator[Finding]:
         triton = f"triton {version('triton')}"
     except PackageNotFoundError:
         triton = "no triton"
-    yield Finding("ok", "compiler", f"{name or 'no C++ compiler'}, {triton}; not needed, blocks run eagerly")
+    yield Finding("ok", "compiler", f"{name or 'no C++ compiler'}, {triton}; without one, blocks run eagerly")

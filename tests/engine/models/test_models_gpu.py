@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn.attention import SDPBackend
 
+from engine.evaluate import validate
 from engine.models import build_model
-from engine.models.slotted import SlottedModel
+from engine.models.compiled import compile_blocks, variants
+from engine.models.slotted import BlockPlan, SlottedModel
 from engine.precision.policy import dtype_of, resolve
 from engine.precision.scaling import LossScaling
 from engine.profile.schema import Model
@@ -64,3 +67,41 @@ def test_the_split_of_a_gpu_adds_up() -> None:
     assert split.total is not None
     assert split.other is not None
     assert split.weights + split.gradients + split.activations + split.cache + split.other <= split.total
+
+
+def test_attention_takes_a_flash_kernel_and_not_the_plain_one() -> None:
+    """With heads as a block hands them over: views of one projection."""
+    B, T, D, H = 2, 128, 256, 4
+    for dtype in (torch.bfloat16, torch.float16):
+        qkv = torch.randn(B, T, 3 * D, device="cuda", dtype=dtype, requires_grad=True)
+        q, k, v = (part.view(B, T, H, D // H).transpose(1, 2) for part in qkv.split(D, dim=2))
+        chosen = SDPBackend(torch._fused_sdp_choice(q, k, v, is_causal=True))
+        assert chosen in (SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION)
+
+
+def test_compiled_blocks_train_as_eager_ones_and_no_plan_compiles_another() -> None:
+    model, ids = pair()
+    device = torch.device("cuda")
+    model.to(device)
+    x, y = ids[:, :-1].to(device), ids[:, 1:].to(device)
+    some = torch.tensor([0, 3, 4, 6], device=device)
+    plans = [
+        [BlockPlan(), BlockPlan(0.5, subset=some)],
+        [BlockPlan(trained=False), BlockPlan(recompute=True)],
+        [BlockPlan(0.0), BlockPlan(0.5, trained=False, subset=some)],
+    ]
+
+    def gradients() -> list[torch.Tensor]:
+        model.zero_grad()
+        for plan in plans:
+            model.forward_loss(x, y, plan, torch.bfloat16).backward()
+        return [p.grad.float().clone() for p in model.parameters() if p.grad is not None]
+
+    eager = gradients()
+    compilation = compile_blocks(model)
+    compilation.warm(variants((4, 8), x.shape[1], [torch.bfloat16], {8}))
+    assert compilation.on, compilation.why_off
+    for compiled, expected in zip(gradients(), eager, strict=True):
+        torch.testing.assert_close(compiled, expected, rtol=0.05, atol=2e-3)
+    validate(model, [(x.cpu(), y.cpu())], torch.bfloat16, device)
+    assert compilation.recompiles == 0
