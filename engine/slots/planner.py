@@ -248,6 +248,8 @@ class Planner:
             text = "all slots on"
         elif policy.name == "random":
             text = f"random: mean keep {mean:.2f}"
+            if policy.equal_work:
+                text += f", the work of an anneal from {policy.mean_duty:g}"
         elif step >= full:
             text = f"anneal: all on from step {full}"
         else:

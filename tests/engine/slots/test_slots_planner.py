@@ -186,6 +186,7 @@ def test_set_policy_takes_effect_and_forgets_nothing_else():
     assert p.plan(0).policy == "random"
     p.set_policy("random", {"equal_work": 1})
     assert p.describe() == "random mean_duty=0.6 every=1 equal_work=1"
+    assert p.plan(0).reason == "random: mean keep 0.85, the work of an anneal from 0.6, 1 held"
 
 
 @pytest.mark.parametrize(
