@@ -62,6 +62,7 @@ def memory_split(
     slot_states: Sequence[int],
     stem_states: int,
     saved: SavedTensors | None = None,
+    peak_gradients: int | None = None,
 ) -> MemorySplit:
     """The split as an event. Call it after the backward pass, before gradients are dropped.
 
@@ -69,10 +70,13 @@ def memory_split(
         slots, stem: the parameters of each slot and of the stem.
         slot_states, stem_states: bytes of optimizer state.
         saved: the count of a recent forward pass; not looked at on cuda. Without it activations are 0.
+        peak_gradients: bytes of gradients at the worst moment, where they are freed as backward goes; None: those
+            that are there now.
     """
     of_slots = [_weights(p) + _gradients(p) + state for p, state in zip(slots, slot_states, strict=True)]
     everything = [p for group in (*slots, stem) for p in group]
-    weights, gradients = _weights(everything), _gradients(everything)
+    weights = _weights(everything)
+    gradients = _gradients(everything) if peak_gradients is None else peak_gradients
     optimizer = sum(slot_states) + stem_states
     known = weights + gradients + optimizer
     other: int | None

@@ -121,7 +121,7 @@ def assemble(run_dir: Path, parts: Parts, log: LogWriter) -> Run:
         validation=parts.validation,
         planner=parts.planner,
         meter=Meter(parts.device, parts.profile.telemetry.reports_per_s),
-        memory=MemoryWatch(parts.model, parts.optimizer, parts.device),
+        memory=MemoryWatch(parts.model, parts.optimizer, parts.device, lean=parts.profile.train.lean),
         log=log,
         mailbox=Mailbox(),
         tokenizer=parts.tokenizer,

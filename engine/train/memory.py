@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
+from torch.nn import Parameter
 
 from engine.models.slotted import BlockPlan, SlottedModel
 from engine.optim.slotted import SlottedOptimizer
@@ -26,10 +27,13 @@ class MemoryWatch:
         optimizer: SlottedOptimizer,
         device: torch.device,
         clock_s: Callable[[], float] = time.perf_counter,
+        lean: bool = False,
     ) -> None:
+        """`lean`: gradients are freed inside backward, so their peak is told: the stem's and two blocks'."""
         self._slots = [list(slot.parameters()) for slot in model.slots()]
         self._stem = model.stem_parameters()
         self._optimizer = optimizer
+        self._lean_gradients = _stem_and_two_blocks(self._stem, self._slots) if lean else None
         self._device = device
         self._clock_s = clock_s
         self._saved = SavedTensors(model.parameters()) if device.type != "cuda" else None
@@ -70,6 +74,7 @@ class MemoryWatch:
             slot_states=[self._state_bytes(i) for i in range(len(self._slots))],
             stem_states=self._optimizer.stem_bytes(),
             saved=self._saved,
+            peak_gradients=self._lean_gradients,
         )
         self._next_s = self._clock_s() + EVERY_S
         self._measuring = False
@@ -83,3 +88,8 @@ class MemoryWatch:
         """The newest split that was not taken yet."""
         split, self._split = self._split, None
         return split
+
+
+def _stem_and_two_blocks(stem: list[Parameter], slots: list[list[Parameter]]) -> int:
+    largest = sorted((sum(p.nbytes for p in slot) for slot in slots), reverse=True)
+    return sum(p.nbytes for p in stem) + sum(largest[:2])

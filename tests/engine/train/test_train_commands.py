@@ -113,6 +113,7 @@ def test_a_policy_takes_its_options(paused: EngineRun) -> None:
         (("pause",), "paused already"),
         (("release", "0"), "not held"),
         (("policy", "random", "every=1e300"), "every=1e+300"),
+        (("batch", "3"), "3 does not divide the step's 4 sequences"),
     ],
 )
 def test_a_refusal_says_why_and_changes_nothing(paused: EngineRun, words: tuple[str, ...], told: str) -> None:

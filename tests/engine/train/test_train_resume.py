@@ -10,7 +10,7 @@ from pathlib import Path
 from engine_run import EngineRun
 
 from engine.data.shard_format import HEADER_BYTES, unpack
-from engine.protocol.events import Alarm, CommandApplied, RunEnded, RunStarted, StepReport
+from engine.protocol.events import Alarm, CommandApplied, LogLine, RunEnded, RunStarted, StepReport
 
 DROPOUT = "model.dropout=0.1"
 """So that the global generator matters."""
@@ -29,6 +29,52 @@ def test_killed_and_resumed_ends_in_the_same_bits_as_uninterrupted(tmp_path: Pat
     assert again.resumed_from == f"step-{again.step:08d}"
     assert again.branch == first.branch + 1, "its steps repeat, so they are on a branch of their own"
     assert broken.of(StepReport)[-1].step == 60
+
+
+def test_micro_batch_recomputation_and_precision_changed_live_survive_a_kill_bit_for_bit(
+    tmp_path: Path, token_dir: Path
+) -> None:
+    sets = [DROPOUT, "train.steps=40", "checkpoint.every=10", "checkpoint.keep=9", "evaluate.every=0"]
+    sets += ["slots.policy=random", "optim.schedule=wsd", "precision.weights=bf16", "model.gates=true"]
+    sets += [
+        "optim.gate_l1=0.01",
+        "train.recompute=1",
+        "train.batch=auto",
+        "evaluate.tokens=8000",
+        "evaluate.batch_size=1",
+    ]
+    whole, broken = (EngineRun(tmp_path, token_dir, *sets) for _ in range(2))
+    for run in (whole, broken):
+        run.start().send("pause")
+        run.step(13 - run.send("note", "where").step)
+        assert run.send("batch", "auto").after == "4 x 1"
+        changes = [run.send("batch", "2"), run.send("recompute", "3"), run.send("precision", "bf16")]
+        assert [(c.before, c.after) for c in changes] == [
+            ("4 x 1", "2 x 2"),
+            ("1 of 4 blocks", "3 of 4 blocks"),
+            ("fp32", "bf16"),
+        ]
+        run.step(12)
+    broken.kill()
+    shutil.rmtree(broken.dir / "checkpoints" / "step-00000020")  # as if it had been killed before 20
+    assert broken.run("--resume") == (0, "")
+    whole.send("resume")
+    assert whole.process is not None
+    assert whole.process.wait(60) == 0
+    whole.process.communicate()
+    assert broken.sums("step-00000040") == whole.sums("step-00000040")
+    assert any("micro-batch 4 fits" in line.text for line in whole.of(LogLine))
+    for run in (whole, broken):
+        last = run.of(StepReport)[-1]
+        assert (last.batch_size, last.accumulate, last.recompute) == (2, 2, 3)
+    assert broken.of(RunStarted)[-1].step == 10
+    again = [done for done in broken.of(CommandApplied) if done.branch == 1]
+    assert [(done.text, done.step) for done in again] == [
+        ("batch 4", 13),
+        ("batch 2", 13),
+        ("recompute 3", 13),
+        ("precision bf16", 13),
+    ]
 
 
 def test_commands_after_the_checkpoint_are_applied_again_at_their_steps(

@@ -1,0 +1,162 @@
+"""The micro-batch that fits is found by measuring, which leaves no trace; and one that does not fit is cut."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.errors import SlotdeckError
+from engine.profile.load import load_profile
+from engine.profile.write import to_toml
+from engine.protocol.events import Alarm, Event, LogLine, Progress
+from engine.runlog.catalog import create_run
+from engine.telemetry.torch_memory import SavedTensors
+from engine.train.build import build_parts
+from engine.train.fit import GivenUp, divisors, find_batch, largest, settle_batch
+from engine.train.life import assemble
+from engine.train.micro_batches import MicroBatches
+from engine.train.out_of_memory import is_out_of_memory, make_smaller
+from engine.train.rehearsal import rehearse
+from engine.train.run import Run
+
+MIB = 2**20
+Make = Callable[..., Run]
+
+
+class Told:
+    """A log that keeps what it is told."""
+
+    head_seq = 0
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+
+    def commit(self, event: Event, durable: bool = False) -> int:
+        self.events.append(event)
+        return 0
+
+
+@pytest.fixture
+def make(tmp_path: Path, token_dir: Path) -> Make:
+    """Makes a run of the tiny profile that tells a list, one step done."""
+
+    def run_of(*sets: str) -> Run:
+        profile = load_profile("tiny", [f"data.dir={token_dir}", "model.dropout=0.1", *sets])
+        run_dir = create_run(tmp_path, profile.name, to_toml(profile), time.time(), os.urandom(2).hex())
+        log: Any = Told()
+        run = assemble(run_dir, build_parts(run_dir), log)
+        run.choose_slots()
+        run.take_step()
+        return run
+
+    return run_of
+
+
+def told(run: Run) -> list[Event]:
+    log: Any = run.log
+    events: list[Event] = log.events
+    return events
+
+
+def everything(run: Run) -> list[Any]:
+    """Whatever a step depends on, as values that can be compared."""
+    tensors = [*run.model.state_dict().values(), *run.optimizer.state_tensors().values()]
+    return [run.loader.state(), torch.get_rng_state().tolist(), [t.tolist() for t in tensors]]
+
+
+def test_the_largest_size_that_fits_is_found_whichever_it_is() -> None:
+    for sizes in ([1], divisors(12), divisors(480), divisors(97), list(range(1, 40))):
+        for limit in range(max(sizes) + 2):
+            expected = max((size for size in sizes if size <= limit), default=None)
+            assert largest(sizes, limit.__ge__) == expected
+
+
+def test_the_micro_batch_fills_the_limit_and_no_more(make: Make) -> None:
+    run = make("train.batch_size=32", "train.accumulate=2", "train.memory_gib=1")
+    before = everything(run)
+    peaks = {size: peak for size, peak in find_batch(run).peaks.items() if peak is not None}
+    assert max(peaks) == 64, "all of the step fits a GiB"
+    counter = SavedTensors(run.model.parameters())
+    rehearse(run, 64, forward=counter)
+    static = sum(4 * t.nbytes for t in run.model.parameters())
+    assert peaks[64] == pytest.approx(static + counter.peak_bytes, rel=0.05), (
+        "the line meets what is measured there"
+    )
+    assert everything(run) == before
+    assert all(p.grad is None for p in run.model.parameters())
+    limit_mib = (peaks[16] + peaks[32]) / 2 / MIB
+    run = make("train.batch_size=32", "train.accumulate=2", f"train.memory_gib={limit_mib / 1024}")
+    settle_batch(run)
+    assert (run.batch_size, run.accumulate, run.loader.batch_size) == (16, 4, 16)
+    (line,) = [e.text for e in told(run) if isinstance(e, LogLine)]
+    assert "micro-batch 16 fits" in line
+    assert "4 in a step" in line
+    assert any(isinstance(e, Progress) and e.task == "fit" and e.done == e.total for e in told(run))
+    run.set_recompute(4)
+    assert find_batch(run).batch_size > 16, "what is not kept makes room"
+
+
+def test_too_little_for_one_sequence_is_one_line_with_a_remedy(make: Make) -> None:
+    run = make("train.memory_gib=0.0001")
+    with pytest.raises(SlotdeckError) as raised:
+        find_batch(run)
+    assert "one sequence of 32 tokens" in raised.value.message
+    assert "train.recompute=4" in raised.value.remedy
+
+
+def test_a_signal_ends_the_measuring(make: Make) -> None:
+    run = make("train.memory_gib=1")
+    run.signals.append(15)
+    with pytest.raises(GivenUp):
+        find_batch(run)
+    settle_batch(run)
+    assert run.batch_size == 4
+
+
+def test_out_of_memory_halves_the_run_and_at_one_sequence_ends_it(make: Make) -> None:
+    run = make()
+    assert run.plan is not None
+    batches = MicroBatches(run.loader, [[]])
+    sizes = []
+    for _ in range(2):
+        make_smaller(run, batches, "you tried to allocate 9 bytes")
+        sizes.append((run.batch_size, run.accumulate, run.loader.batch_size, len(batches)))
+    assert sizes == [(2, 2, 2, 2), (1, 4, 1, 4)]
+    alarms = [e for e in told(run) if isinstance(e, Alarm)]
+    assert [alarm.code for alarm in alarms] == ["out-of-memory"] * 2
+    assert "2 micro-batches of 2" in alarms[0].remedy
+    with pytest.raises(SlotdeckError, match="micro-batches of one sequence") as raised:
+        make_smaller(run, batches, "you tried to allocate 9 bytes")
+    assert "train.recompute=4" in raised.value.remedy
+    lean = make("train.lean=true")
+    with pytest.raises(SlotdeckError, match="lean mode"):
+        make_smaller(lean, MicroBatches(lean.loader, [[]]), "you tried to allocate 9 bytes")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
+        (
+            RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"),
+            True,
+        ),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes."), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), True),
+        (RuntimeError("MPS backend out of memory"), True),
+        (MemoryError(), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_what_counts_as_out_of_memory(error: Exception, expected: bool) -> None:
+    assert is_out_of_memory(error) is expected
