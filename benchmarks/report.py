@@ -11,6 +11,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.training.page import training_section
+from benchmarks.training.sizes import GPT2_124M, TINY
+
 PAGE = ROOT / "docs" / "benchmarks.md"
 
 HEAD = """\
@@ -20,9 +25,9 @@ Every figure here comes from a script in `benchmarks/`; its result, with the mac
 `benchmarks/results/`, and this page is generated from those (`python benchmarks/report.py`). The machines are small and
 shared, so medians are quoted, with the smallest and the largest value beside them; where two things are compared, they
 ran in turns in one go. Run them yourself with `make bench`.
-
-No figure here was measured on a GPU yet: the GPU paths are **not yet run on this hardware**.
 """
+NO_GPU = "No figure here was measured on a GPU yet: the GPU paths are **not yet run on this hardware**.\n"
+TRAINING = (TINY, GPT2_124M)
 ORDER = ("demo", "step_overhead", "cockpit", "open_log", "prepare", "loss_head")
 
 
@@ -31,8 +36,16 @@ def page() -> str:
     found = {
         path.stem: json.loads(path.read_text()) for path in (ROOT / "benchmarks" / "results").glob("*.json")
     }
+    on_gpu = any(
+        run.get("device", "cpu") != "cpu"
+        for name, result in found.items()
+        if name.startswith("train-")
+        for run in result["runs"]
+    )
+    head = HEAD if on_gpu else f"{HEAD}\n{NO_GPU}"
+    trained = [training_section(size, found.pop(f"train-{size.name}", None)) for size in TRAINING]
     names = [name for name in ORDER if name in found] + sorted(found.keys() - set(ORDER))
-    return "\n".join([HEAD, *(_section(name, found[name]) for name in names)])
+    return "\n".join([head, *trained, *(_section(name, found[name]) for name in names)])
 
 
 def _section(name: str, result: dict[str, Any]) -> str:

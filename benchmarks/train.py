@@ -36,6 +36,7 @@ from benchmarks.training.sizes import SIZES, Size
 
 BASE_LINE = "plain"
 SPEED_SEEDS, LOSS_SEEDS = 1, 3
+ROW_FOLDER = "row-"
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -53,6 +54,8 @@ def main(words: Sequence[str] | None = None) -> int:
         record.forget({form}, {row.name for row in rows})
     work = given.work / size.name
     work.mkdir(parents=True, exist_ok=True)
+    for left in work.glob(f"{ROW_FOLDER}*"):  # of a table that was killed; an engine still at it ends by this
+        shutil.rmtree(left, ignore_errors=True)
     corpus = open_corpus(size, work, given.data)
     failed = 0
     for seed in range(1, (given.seeds or (LOSS_SEEDS if given.long else SPEED_SEEDS)) + 1):
@@ -103,7 +106,7 @@ def measure(
     """One row, whatever becomes of it."""
     begun = time.perf_counter()
     run: dict[str, Any] = {"form": form, "row": row.name, "seed": seed}
-    folder = Path(tempfile.mkdtemp(prefix="slotdeck-bench-"))
+    folder = Path(tempfile.mkdtemp(prefix=ROW_FOLDER, dir=work))
     try:
         job = job_of(row, form, seed, size, corpus, work, record)
         with EnergyMeter() as energy:
