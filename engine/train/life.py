@@ -93,8 +93,8 @@ def _train(run: Run, parts: Parts, past: Past, signals: Signals) -> tuple[RunEnd
         settle_threads(run, past.state["threads"] if past.state and run.step else None)
         if run.profile.train.batch == "auto" and not (past.state and snapshot.knows_batch(run, past.state)):
             settle_batch(run)
-        compiling.begin(run, past.state.get("compiled", False) if past.state else None)
         tell_start(run, parts, past.checkpoint)
+        compiling.begin(run, past.state.get("compiled", False) if past.state else None)
         ended = train(run)
         signals.calm()
         return ended, 0
