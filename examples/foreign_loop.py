@@ -5,7 +5,7 @@ from torch import nn
 
 from slotdeck import SlotOptimizer
 
-STEPS, SLOTS, WIDTH, VOCAB = 60, 6, 32, 16
+STEPS, SLOTS, WIDTH, VOCAB = 40, 6, 32, 16
 
 
 class Net(nn.Module):  # any will do whose blocks are in a ModuleList and keep the shape of their input
@@ -34,6 +34,6 @@ for step in range(STEPS):
     optimizer.step()
     optimizer.zero_grad()
     slots.update_metrics({"loss": loss.item(), "active_slots": plan["active_slots"]})
-    if step % 15 in (0, 14):
+    if step % 13 == 0:
         print(f"step {step:2}  loss {loss.item():.3f}  {plan['reason']}:", *plan["duty"].values())
 print(f"block work {slots.block_work:.3f}")

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from operator import index
 from typing import Any
 
 import msgspec
@@ -25,12 +26,13 @@ from torch import Tensor, nn
 
 from engine.errors import SlotdeckError
 from engine.precision.policy import dtype_of
+from engine.slots.duty import DUTIES
 from engine.slots.library.binding import Binding
 from engine.slots.library.blocks import find_blocks
 from engine.slots.library.call import Arguments
 from engine.slots.library.config import LibraryConfig, read_config
 from engine.slots.library.fits import batch_dim_of, check_fits, device_of, precision_of
-from engine.slots.library.gates import add_to, make_gates, remove_from
+from engine.slots.library.gates import add_to, home_for, make_gates, remove_from
 from engine.slots.library.optimizers import check_covers, inner_optimizers
 from engine.slots.plan import Plan
 from engine.slots.planner import Planner
@@ -94,7 +96,7 @@ class SlotOptimizer:
             policy, reason: the whole plan in words; `reasons`: slot -> why.
 
         Raises:
-            SlotdeckError: a step below 0, or beyond its epoch.
+            SlotdeckError: a step that is no whole number, below 0, or beyond its epoch.
         """
         at = self._count(epoch, step)
         if metrics is not None:
@@ -181,7 +183,9 @@ class SlotOptimizer:
         Raises:
             SlotdeckError: no such slot or duty, or no slot would be left on.
         """
-        self._planner.pin(self._resolve(slot), duty, trained, until)
+        if duty not in DUTIES:
+            raise SlotdeckError(f"pin: duty {duty!r}", f"give one of {', '.join(f'{d:g}' for d in DUTIES)}")
+        self._planner.pin(self._resolve(slot), duty, bool(trained), _until(until))
 
     def ban(self, slot: int, until: int | None = None) -> None:
         """Keep a slot off, from the next plan on.
@@ -189,7 +193,7 @@ class SlotOptimizer:
         Raises:
             SlotdeckError: no such slot, or no slot would be left on.
         """
-        self._planner.ban(self._resolve(slot), until)
+        self._planner.ban(self._resolve(slot), _until(until))
 
     def release(self, slot: int) -> None:
         """Give a slot back to the policy.
@@ -224,8 +228,9 @@ class SlotOptimizer:
         check_covers(optimizers, blocks)
         check_fits(model, blocks, self.device, gates=bool(self.gates))
         if self.gates:
-            self._gates_in = optimizers[0]
-            add_to(optimizers[0], self.gates)
+            home = home_for(optimizers)
+            add_to(home, self.gates)
+            self._gates_in = home
         dim = batch_dim_of(blocks, self.config.batch_dim)
         self._binding = Binding(
             blocks, optimizers, self.gates, self.config.accumulate, Arguments(dim, self.config.args), dim
@@ -326,6 +331,10 @@ class SlotOptimizer:
 
     def _count(self, epoch: int, step: int) -> int:
         per_epoch = self.config.steps_per_epoch
+        try:
+            epoch, step = index(epoch), index(step)
+        except TypeError:
+            raise SlotdeckError(f"epoch {epoch!r}, step {step!r}", "give whole numbers") from None
         if min(epoch, step) < 0:
             raise SlotdeckError(f"epoch {epoch}, step {step}", "count both from 0")
         if per_epoch and step >= per_epoch:
@@ -344,3 +353,9 @@ class SlotOptimizer:
         if self.precision == "fp32":
             return nullcontext()
         return torch.autocast(self.device.type, dtype=dtype_of(self.precision))
+
+
+def _until(until: int | None) -> int | None:
+    if until is None or type(until) is int:
+        return until
+    raise SlotdeckError(f"until {until!r} is not a step", "give a whole number of steps done, or None")

@@ -7,7 +7,7 @@ block's own, bit for bit.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -32,8 +32,25 @@ def gated(before: Tensor, after: Tensor, gate: Tensor | None, scale: float) -> T
     return torch.lerp(before, after, (gate * scale).to(dtype))
 
 
-def add_to(optimizer: torch.optim.Optimizer, gates: list[nn.Parameter]) -> dict[str, Any]:
-    """Have a foreign optimizer train the gates, at its default rate and without weight decay: the new group.
+def home_for(optimizers: Sequence[torch.optim.Optimizer]) -> torch.optim.Optimizer:
+    """The optimizer that takes the gates: the first that trains vectors already, or else that is not Muon.
+
+    Raises:
+        SlotdeckError: there is only Muon, which takes matrices alone but says so too late.
+    """
+    for optimizer in optimizers:
+        if any(p.ndim < 2 for group in optimizer.param_groups for p in group["params"]):
+            return optimizer
+    for optimizer in optimizers:
+        if "Muon" not in type(optimizer).__name__:
+            return optimizer
+    raise SlotdeckError(
+        "bind: Muon trains matrices alone, and gates are numbers", "bind with a list that has an AdamW too"
+    )
+
+
+def add_to(optimizer: torch.optim.Optimizer, gates: list[nn.Parameter]) -> None:
+    """Have a foreign optimizer train the gates, at its default rate and without weight decay.
 
     Raises:
         SlotdeckError: a scheduler already counts its groups, or it takes no such parameters.
@@ -50,9 +67,8 @@ def add_to(optimizer: torch.optim.Optimizer, gates: list[nn.Parameter]) -> dict[
     except (ValueError, TypeError) as error:
         raise SlotdeckError(
             f"bind: {type(optimizer).__name__} does not take the gates ({error})",
-            "bind with a list of optimizers, first one that takes 0-d parameters, such as AdamW",
+            "bind with a list of optimizers, one of which takes 0-d parameters, such as AdamW",
         ) from None
-    return optimizer.param_groups[-1]
 
 
 def remove_from(optimizer: torch.optim.Optimizer, gates: list[nn.Parameter]) -> None:

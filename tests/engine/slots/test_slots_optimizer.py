@@ -623,6 +623,45 @@ def test_an_optimizer_that_lacks_a_slot_is_refused_and_nothing_is_bound() -> Non
     assert type(model.blocks[0]) is Block
 
 
+def test_gates_join_an_optimizer_that_takes_them() -> None:
+    model = made()
+    muon = torch.optim.Muon([p for p in model.parameters() if p.ndim == 2])
+    adamw = torch.optim.AdamW([p for p in model.parameters() if p.ndim != 2])
+    slots = SlotOptimizer(DEPTH, "cpu", {"gates": True})
+    slots.bind(model, [muon, adamw])
+    assert [len(muon.param_groups), len(adamw.param_groups)] == [1, 2]
+    matrices = nn.Sequential(*(nn.Linear(4, 4, bias=False) for _ in range(DEPTH)))
+    with pytest.raises(SlotdeckError, match="Muon trains matrices alone"):
+        SlotOptimizer(DEPTH, "cpu", {"gates": True}).bind(matrices, torch.optim.Muon(matrices.parameters()))
+
+
+def test_a_run_taken_up_again_ends_in_the_same_bits(tmp_path: Path) -> None:
+    def start() -> tuple[Net, torch.optim.Optimizer, SlotOptimizer]:
+        model = made()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+        config = {"policy": "random", "mean_duty": 0.5, "gates": True, "gate_l1": 0.01}
+        return model, optimizer, bound(model, config, optimizer=optimizer)
+
+    def train(run: tuple[Net, torch.optim.Optimizer, SlotOptimizer], steps: range) -> None:
+        model, optimizer, slots = run
+        for step in steps:
+            slots.get_training_config(0, step)
+            (loss_of(model, tokens()) + slots.get_regularization_loss()).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+    whole, resumed = start(), start()
+    whole[2].pin(1, trained=False)
+    train(whole, range(4))
+    torch.save([part.state_dict() for part in whole], tmp_path / "run.pt")
+    for part, state in zip(resumed, torch.load(tmp_path / "run.pt", weights_only=True), strict=True):
+        part.load_state_dict(state)
+    train(whole, range(4, 8))
+    train(resumed, range(4, 8))
+    assert same(list(whole[0].parameters()), list(resumed[0].parameters()))
+    assert whole[2].gates == resumed[2].gates
+
+
 def test_gates_after_the_scheduler_are_refused() -> None:
     model = made()
     optimizer = torch.optim.AdamW(model.parameters())
@@ -686,6 +725,13 @@ def test_slots_are_numbers_of_this_model() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(SlotdeckError, match="'cuda' is not to be had here; give 'cpu'"):
             SlotOptimizer(4, "cuda")
+    with pytest.raises(SlotdeckError, match="pin: duty 'half'"):
+        slots.pin(1, duty="half")  # type: ignore[arg-type]
+    with pytest.raises(SlotdeckError, match="until 'soon' is not a step"):
+        slots.ban(1, until="soon")  # type: ignore[arg-type]
+    for step in (1.5, "3", -1):
+        with pytest.raises(SlotdeckError, match="epoch 0, step"):
+            slots.get_training_config(0, step)  # type: ignore[arg-type]
     model = made()
     slots.bind(model, torch.optim.SGD(model.parameters()))
     with pytest.raises(SlotdeckError, match="a model is bound already"):
