@@ -1,1 +1,1 @@
-"""The optimizer: parameter groups per slot, AdamW, and a store of its states slot by slot."""
+"""The optimizer: parameter groups per slot, an update rule for each parameter, and a store of states slot by slot."""

@@ -196,10 +196,10 @@ def test_eight_bit_training_follows_that_in_fp32():
     losses = {}
     for rule in ("adamw", "adamw8bit"):
         model, optimizer = small(rule)
-        for _ in range(15):
+        for _ in range(10):
             train(model, optimizer, range(1))
         losses[rule] = loss_of(model).item()
-    assert losses["adamw"] < 1.5  # it began at 3.4
+    assert losses["adamw"] < 2.5  # it began at 3.4
     assert abs(losses["adamw8bit"] - losses["adamw"]) < 0.05 * losses["adamw"] + 0.02
 
 
