@@ -103,6 +103,15 @@ def check_keep(keep: Sequence[int], depth: int) -> tuple[int, ...]:
     return tuple(sorted(set(keep), reverse=True))
 
 
+def cost(depth: int, keep: Sequence[int], probe: int, validation: int, draws: int = DRAWS) -> int:
+    """What a curve takes, in whatever the sizes of the two sets are given in: batches or tokens.
+
+    With n blocks and at least k kept, n + (n - 1) + ... + (k + 1) passes over the probe; over the validation set
+    one with every block and 3 + `draws` for each number kept.
+    """
+    return sum(range(min(keep) + 1, depth + 1)) * probe + (1 + (3 + draws) * len(keep)) * validation
+
+
 def elastic_curve(
     model: SlottedModel,
     probe: Batches,
@@ -117,9 +126,6 @@ def elastic_curve(
 ) -> Curve:
     """Take out blocks and measure.
 
-    With n blocks and the fewest kept k it costs n + (n - 1) + ... + (k + 1) passes over the probe, and over the
-    validation set 1 for the whole model and 3 + `draws` for each entry of `keep`.
-
     Args:
         model: on `device`; left as it came.
         probe: what the greedy choice is made on. No token of it in `validation`.
@@ -133,7 +139,7 @@ def elastic_curve(
     kept = check_keep(keep, depth) if keep else default_keep(depth)
     if not kept:
         raise SlotdeckError(f"a model of {depth} block has none to take out", "train a deeper one")
-    ruler = _Ruler(model, device, dtype, _passes(depth, kept, len(probe), len(validation), draws), told)
+    ruler = _Ruler(model, device, dtype, cost(depth, kept, len(probe), len(validation), draws), told)
     order = _greedy_order(ruler, probe, depth, depth - kept[-1])
     shuffled = [_shuffled(depth, Random(f"elastic:{seed}:{draw}")) for draw in range(draws)]
 
@@ -184,11 +190,6 @@ class _Ruler:
         self._done += 1
         if self._told:
             self._told(self._done, self._total)
-
-
-def _passes(depth: int, kept: Sequence[int], probe: int, validation: int, draws: int) -> int:
-    """Batches of the whole curve."""
-    return sum(range(kept[-1] + 1, depth + 1)) * probe + (1 + (3 + draws) * len(kept)) * validation
 
 
 def _shuffled(depth: int, random: Random) -> list[int]:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import torch
 
-from engine.analysis.elastic import Curve, check_keep, default_keep, elastic_curve
+from engine.analysis.elastic import Curve, check_keep, cost, default_keep, elastic_curve
 from engine.analysis.judging import judging_sets
 from engine.checkpoint.manifest import MODEL, NAME, parse_name
 from engine.data.loader import ValidationSet
@@ -26,6 +26,7 @@ from engine.runlog.catalog import find_run, is_run_dir
 from engine.shrink.choose import NEWEST, Chosen, choose
 from engine.text import one_line
 from engine.train.build import describe_machine
+from engine.units import format_count
 from slotdeck.bench.elastic_lines import curve_lines
 from slotdeck.bench.elastic_plot import draw
 from slotdeck.bench.progress import shown_progress
@@ -191,7 +192,8 @@ def _measure(
     device: torch.device,
 ) -> Curve:
     validation, probe = sets
-    with shown_progress(f"judging {trained.name}") as told:
+    tokens = cost(len(trained.checkpoint.model.slots()), keep, probe.num_tokens, validation.num_tokens)
+    with shown_progress(f"judging {trained.name}: {format_count(tokens)} tokens forward") as told:
         return elastic_curve(
             trained.checkpoint.model, probe, validation, keep, device=device, seed=SEED, told=told
         )

@@ -80,6 +80,7 @@ def test_the_curve_of_a_run_beside_another_checkpoint(elastic: Elastic, gated: P
     ):
         assert part in done.stdout
     assert "2 of 4" not in done.stdout
+    assert done.stderr.count("tokens forward") == 2, "what it costs is said first"
     assert done.stdout.count("Gates of anneal + gates") == 2
 
     artifacts = gated / "artifacts"

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.analysis.elastic import Control, Curve, Point, default_keep, elastic_curve
+from engine.analysis.elastic import Control, Curve, Point, cost, default_keep, elastic_curve
 from engine.analysis.judging import judging_sets
 from engine.errors import SlotdeckError
 from engine.evaluate import validate
@@ -119,7 +119,7 @@ def test_the_same_question_gets_the_same_answer_and_the_model_stays_as_it_was(mo
 def test_who_waits_is_told_of_every_batch_up_to_the_last(model: SlottedModel) -> None:
     told: list[tuple[int, int]] = []
     elastic_curve(model, Batches(900), Batches(901), [4, 3], device=CPU, told=lambda *now: told.append(now))
-    total = told[0][1]
+    total = cost(DEPTH, [4, 3], probe=2, validation=2)
     assert told == [(done, total) for done in range(1, total + 1)]
 
 
