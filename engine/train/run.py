@@ -7,7 +7,6 @@ the operator's word. Its methods are called from the training thread only.
 from __future__ import annotations
 
 import signal
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +33,7 @@ from engine.slots.plan import Plan
 from engine.slots.planner import Planner
 from engine.tokenizer.bpe import Tokenizer
 from engine.train import judge
+from engine.train.ending import finished
 from engine.train.guards import LossGuard
 from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
@@ -41,12 +41,9 @@ from engine.train.micro_batches import MicroBatches
 from engine.train.out_of_memory import make_smaller
 from engine.train.recompute import with_recompute
 from engine.train.report import step_report
+from engine.train.saving import DUE, save
 from engine.train.schedule import LrControl, scheduled_lr
-from engine.train.snapshot import capture
 from engine.train.step import Recipe, take_step
-
-DUE = "due"
-"""The reason of a save that the profile asked for."""
 
 
 @dataclass
@@ -110,7 +107,8 @@ class Run:
 
     def __post_init__(self) -> None:
         train = self.profile.train
-        self.batch_size, self.accumulate, self.recompute = train.batch_size, train.accumulate, train.recompute
+        self.batch_size, self.accumulate = train.batch_size, train.accumulate
+        self.recompute = min(train.recompute, len(self.model.slot_names))
 
     @property
     def sequences(self) -> int:
@@ -245,22 +243,7 @@ class Run:
 
     def save(self, reason: str, command_id: str = "", held: bool = False) -> None:
         """Copy the state at this boundary; the writer thread seals it on disk while training goes on."""
-        self.report()
-        started = time.perf_counter()
-        self.last_saved, self.save_error = self.step, None  # first: a save may fail before `save` returns
-        self.writer.save(
-            self.step,
-            branch=self.branch,
-            model=self.model.state_dict(),
-            optimizer=self.optimizer.state_tensors(),
-            state=capture(self),
-            reason=reason,
-            held=held,
-            val_loss=self.last_val_loss if self.last_evaluated == self.step else None,
-            command_id=command_id,
-            skip_if_busy=reason == DUE,
-        )
-        self.meter.outside(time.perf_counter() - started)
+        save(self, reason, command_id, held)
 
     def saved(self, done: Saved) -> None:
         """From the writer thread: a checkpoint is sealed."""
@@ -305,24 +288,7 @@ class Run:
 
     def finish(self) -> RunEnded:
         """The last thing it does: report, save, and find the word for how the run ended."""
-        self.report()
-        finished = self.step >= self.total_steps
-        if self.state != "stopping":
-            self.enter("stopping", "the last step is done" if finished else self.stop_reason)
-        stuck = self.loss_guard.stuck
-        wanted = (finished or self.save_at_stop) and not stuck
-        if wanted and self.last_saved != self.step:
-            self.save("finished" if finished else self.stop_reason)
-        self.writer.drain()
-        reason = f"all {self.total_steps} steps done" if finished else self.stop_reason
-        outcome, remedy = "finished" if finished else "stopped", ""
-        if wanted and self.save_error is not None:
-            reason = f"{reason}, but not saved: {self.save_error.message}"
-            remedy = f"{self.save_error.remedy}; a resume goes on from the checkpoint before"
-        elif stuck:
-            reason = f"{reason}, but not saved: the last steps had no finite loss and were not applied"
-            remedy = "resume from the last good checkpoint with a lower learning rate: --set optim.lr=X"
-        return RunEnded(step=self.step, outcome=outcome, reason=reason, remedy=remedy)
+        return finished(self)
 
 
 def _due(step: int, every: int) -> bool:
