@@ -125,8 +125,8 @@ class Slots(Section):
     """anneal: share of the run from which every slot is on."""
     every: Positive = 1
     """Steps a drawn plan is kept."""
-    shape: Literal["uniform", "depth"] = "uniform"
-    """anneal: what is left out is spread evenly over the slots, or more over the deeper ones."""
+    shape: Literal["uniform", "depth"] = "depth"
+    """anneal: what is left out is taken evenly from the slots, or more from the deeper ones."""
     grain: Literal["sequence", "slot"] = "sequence"
     """What a draw takes out: sequences (duties of quarters), or a slot for the whole step (duty 0 or 1)."""
     scale: Literal["none", "inverse"] = "none"
