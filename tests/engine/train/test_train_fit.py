@@ -24,6 +24,7 @@ from engine.train.micro_batches import MicroBatches
 from engine.train.out_of_memory import is_out_of_memory, make_smaller
 from engine.train.rehearsal import rehearse
 from engine.train.run import Run
+from engine.train.snapshot import capture, restore
 
 MIB = 2**20
 Make = Callable[..., Run]
@@ -140,6 +141,19 @@ def test_out_of_memory_halves_the_run_and_at_one_sequence_ends_it(make: Make) ->
     lean = make("train.lean=true")
     with pytest.raises(SlotdeckError, match="lean mode"):
         make_smaller(lean, MicroBatches(lean.loader, [[]]), "you tried to allocate 9 bytes")
+
+
+def test_a_resume_keeps_the_micro_batch_unless_the_profile_was_changed(make: Make) -> None:
+    run = make("train.recompute=99")
+    assert run.recompute == 4, "as many as there are"
+    run.set_batch(2)
+    run.set_recompute(1)
+    state = capture(run)
+    again, other = make("train.recompute=99"), make("train.recompute=99", "train.batch_size=8")
+    for resumed in (again, other):
+        restore(resumed, state)
+    assert (again.batch_size, again.accumulate, again.recompute, again.loader.batch_size) == (2, 2, 1, 2)
+    assert (other.batch_size, other.accumulate, other.recompute) == (8, 1, 4)
 
 
 @pytest.mark.parametrize(

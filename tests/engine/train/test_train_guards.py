@@ -35,6 +35,14 @@ def test_fp16_may_search_for_its_scale_in_peace() -> None:
     assert not guard.stuck
 
 
+def test_in_lean_mode_a_bad_step_is_an_error_that_names_the_way_back() -> None:
+    alarm = LossGuard().look(10, 1, 1, "fp32", lean=True)
+    assert isinstance(alarm, Alarm)
+    assert (alarm.level, alarm.code) == ("error", "lean-step-spoilt")
+    assert "have moved" in alarm.message
+    assert "stop save=no, then resume" in alarm.remedy
+
+
 def test_stuck_means_that_no_step_at_all_takes() -> None:
     guard = LossGuard()
     told(guard, (10, 10), (10, 9), (10, 10))
