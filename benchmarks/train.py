@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks import results
 from benchmarks.training.child import RowFailed, run_child
 from benchmarks.training.corpus import Corpus, open_corpus
-from benchmarks.training.curve import seconds_per_step
+from benchmarks.training.curve import seconds_per_step, warm_steps
 from benchmarks.training.energy import EnergyMeter
 from benchmarks.training.engine_row import run_engine_row
 from benchmarks.training.record import Record
@@ -178,7 +178,7 @@ def judged(found: dict[str, Any], size: Size, row: Row, steps: int, energy: Ener
         "val_loss": found["curve"][-1][2],
         "joules_per_million_tokens": None
         if joules is None
-        else joules / (size.tokens(steps) * (1 - 3 / steps)) * 1e6,
+        else joules / (size.tokens(steps) * (1 - warm_steps(found["steps"]) / found["steps"])) * 1e6,
     }
 
 

@@ -7,8 +7,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 SPANS = 10
+WARM_STEPS = 3
 Curve = Sequence[Sequence[float]]
 """Points (tokens, seconds of training, validation loss), by time."""
+
+
+def warm_steps(steps: int) -> int:
+    """How many of a run's first steps are left out of its speed."""
+    return min(WARM_STEPS, steps // 2)
 
 
 def seconds_per_step(steps: Sequence[tuple[int, float]]) -> float:

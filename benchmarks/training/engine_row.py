@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks.training.child import RowFailed, run_child
+from benchmarks.training.curve import warm_steps
 from benchmarks.training.sizes import Size
 from engine.errors import SlotdeckError
 from engine.profile.load import load_profile
@@ -19,7 +21,6 @@ from engine.protocol.events import Evaluated, LogLine, MemorySplit, RunEnded, Ru
 from engine.runlog.catalog import create_run
 from engine.runlog.reader import LogReader
 
-WARM_STEPS = 3
 CHUNKED_HEAD_TORCH = (2, 13)
 """The first torch with a chunked head of its own."""
 
@@ -38,8 +39,7 @@ def profile_sets(size: Size, job: dict[str, Any]) -> dict[str, Any]:
         "model.vocab_size": size.padded_vocab,
         "data.dir": job["base_dir"],
         "train.steps": steps,
-        "train.batch_size": size.batch_size,
-        "train.accumulate": wider,
+        "train.batch_size": size.batch_size * wider,
         "train.seed": job["seed"],
         "train.device": size.device,
         "train.threads": size.threads,
@@ -83,7 +83,7 @@ def run_engine_row(size: Size, job: dict[str, Any], folder: Path, limit_s: float
         )
     found = read_log(events)
     walls = [entry.wall_s for entry, e in zip(entries, events, strict=True) if isinstance(e, StepReport)]
-    found["span_s"] = [walls[min(WARM_STEPS, len(walls)) - 1], walls[-1]]
+    found["span_s"] = [walls[min(warm_steps(found["steps"]), len(walls) - 1)], walls[-1]]
     found["process_peak_bytes"] = ended.peak_bytes
     if job["elastic"]:
         found["elastic"] = elastic_curve(run_dir, folder, size, limit_s)
@@ -102,8 +102,7 @@ def read_log(events: list[Any]) -> dict[str, Any]:
             seconds += event.step_ms * event.steps / 1e3
         elif isinstance(event, Evaluated):
             curve.append((event.step * started.tokens_per_step, seconds, event.loss))
-    compiled = any("compiled graphs" in line for line in lines)
-    surprised = [line for line in lines if "recompiled" in line or "compiled while training" in line]
+    graphs = [int(said[1]) for line in lines if (said := re.search(r"(\d+) made while training", line))]
     peak = max(splits, key=_held)
     cuda = started.machine.device == "cuda"
     steps = sum(r.steps for r in reports)
@@ -113,7 +112,7 @@ def read_log(events: list[Any]) -> dict[str, Any]:
     torch_head = cuda and precision == "fp32" and version >= CHUNKED_HEAD_TORCH
     return {
         "steps": steps,
-        "windows": [(r.steps, r.step_ms / 1e3) for r in reports if r.step - r.steps >= WARM_STEPS],
+        "windows": [(r.steps, r.step_ms / 1e3) for r in reports if r.step - r.steps >= warm_steps(steps)],
         "curve": curve,
         "memory": {
             "weights": peak.weights,
@@ -124,7 +123,7 @@ def read_log(events: list[Any]) -> dict[str, Any]:
             "reserved": max(_held(split) + split.cache for split in splits) if cuda else None,
         },
         "work_omitted": 1 - work,
-        "recompiles": len(surprised) if compiled else None,
+        "recompiles": graphs[-1] if graphs else None,
         "micro_batch": reports[-1].batch_size or None,
         "torch": started.machine.torch,
         "device": started.machine.device_name if cuda else started.machine.device,

@@ -26,12 +26,12 @@ from benchmarks.peers.gpt import GPT, Shape
 from benchmarks.peers.lisa import Lisa
 from benchmarks.peers.nanogpt import muon_and_adamw, quick_forward
 from benchmarks.peers.plain import Recipe, adamw, train
+from benchmarks.training.curve import warm_steps
 from benchmarks.training.sizes import SIZES, Size
 from engine.data.loader import Loader, ValidationSet
 from engine.data.shards import Shards
 from engine.telemetry.torch_memory import SavedTensors
 
-WARM_STEPS = 3
 Job = dict[str, Any]
 Forward = Callable[[Tensor, Tensor], Tensor]
 
@@ -95,7 +95,7 @@ class Peer:
         self, recipe: Recipe, optimizers: list[torch.optim.Optimizer], before: Callable[[int], None]
     ) -> None:
         """All steps, in windows; the device is waited for at the end of each."""
-        window = max(1, recipe.steps // 40)
+        window, warm = max(1, recipe.steps // 40), warm_steps(recipe.steps)
         every = self.job["evaluate_every"]
         batches = (self.moved(self.loader.next()) for _ in itertools.count())
         self.evaluate(0)
@@ -104,13 +104,13 @@ class Peer:
         for step, _ in enumerate(steps, 1):
             counted += 1
             judged = step == recipe.steps or (every and step % every == 0)
-            if step == WARM_STEPS or counted == window or judged:
+            if step == warm or counted == window or judged:
                 self.wait()
                 took = time.perf_counter() - started
                 self.seconds += took
-                if step > WARM_STEPS:
+                if step > warm:
                     self.windows.append((counted, took / counted))
-                if step == WARM_STEPS or step == recipe.steps:
+                if step == warm or step == recipe.steps:
                     self.span_s.append(time.time())
                 if judged:
                     self.evaluate(step)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.protocol.events import RunEnded
+from engine.protocol.events import LogLine, RunEnded
 
 if TYPE_CHECKING:
     from engine.train.run import Run
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 def finished(run: Run) -> RunEnded:
     """Report, save, and say how it ended; the caller logs that as the last word."""
     run.report()
+    if run.compilation is not None and run.compilation.on:
+        run.log.emit(LogLine(level="info", text=run.compilation.describe()))
     done = run.step >= run.total_steps
     if run.state != "stopping":
         run.enter("stopping", "the last step is done" if done else run.stop_reason)
