@@ -10,7 +10,8 @@ from random import Random
 
 import pytest
 import torch
-from torch import Tensor
+import torch._inductor.config
+from torch import Tensor, nn
 
 from engine.evaluate import sample, validate
 from engine.models import toolchain
@@ -195,14 +196,29 @@ def test_what_is_missing_is_named_with_the_remedy(
     assert toolchain.missing(device) == line
 
 
+class Bend(nn.Module):
+    """A slot that is one kernel: the C++ compiler takes seconds for each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((16,), 0.5))
+
+    def forward(self, x_BTD: Tensor, dtype: torch.dtype) -> Tensor:
+        return x_BTD + torch.tanh(x_BTD * self.weight)
+
+
 @pytest.mark.skipif(bool(toolchain.missing("cpu")), reason=f"cannot compile: {toolchain.missing('cpu')}")
 def test_generated_code_judges_as_eager_blocks_do() -> None:
-    """The one test that runs the C++ compiler: forward only, which is a third of the kernels."""
+    """The one test that runs the C++ compiler."""
     model = decoder(2)
+    model.blocks = nn.ModuleList(Bend() for _ in range(2))
     x, y = batch()
     expected, _ = validate(model, [(x, y)], FP32, CPU)
     compilation = compile_blocks(model)
-    compilation.warm([Variant(BATCH, SEQ_LEN, FP32, learning=False)])
+    # What takes long with an empty cache is left out: worker processes, the probing of vector units, header caches.
+    quick = {"compile_threads": 1, "cpp.simdlen": 1, "cpp_cache_precompile_headers": False}
+    with torch._inductor.config.patch(quick):
+        compilation.warm([Variant(BATCH, SEQ_LEN, FP32, learning=False)])
     assert compilation.on, compilation.why_off
     assert validate(model, [(x, y)], FP32, CPU)[0] == pytest.approx(expected, rel=1e-5)
     assert (compilation.graphs, compilation.recompiles) == (1, 0)
