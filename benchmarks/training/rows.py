@@ -88,6 +88,20 @@ ROWS = (
         forms=("loss",),
         elastic=True,
     ),
+    Row(
+        "claim",
+        "engine, all at once: anneal 0.60 to 1, bf16 weights, 8-bit states, step in backward",
+        "engine",
+        {
+            **WSD,
+            **ANNEAL,
+            "slots.mean_duty": 0.60,
+            "train.lean": True,
+            "optim.name": "adamw8bit",
+            "precision.weights": "bf16",
+        },
+        elastic=True,
+    ),
     Row("lean", "engine, lean: bf16 weights, 8-bit states, step in backward, recompute", "engine", LEAN),
     Row(
         "equal-memory",
