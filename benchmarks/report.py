@@ -28,7 +28,7 @@ ran in turns in one go. Run them yourself with `make bench`.
 """
 NO_GPU = "No figure here was measured on a GPU yet: the GPU paths are **not yet run on this hardware**.\n"
 TRAINING = (TINY, GPT2_124M)
-ORDER = ("demo", "step_overhead", "cockpit", "open_log", "prepare", "loss_head")
+ORDER = ("demo", "step_overhead", "cockpit", "open_log", "faults", "prepare", "loss_head")
 
 
 def page() -> str:
