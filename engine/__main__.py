@@ -7,10 +7,13 @@ log), 2 refused before it began (one line on stderr), 3 stopped at once by a sec
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from engine.errors import SlotdeckError
+from engine.runlog.private import UMASK
+from engine.text import one_line
 
 
 def main() -> int:
@@ -19,6 +22,7 @@ def main() -> int:
     parser.add_argument("run_dir", type=Path, help="a folder that `slotdeck train` made")
     parser.add_argument("--resume", action="store_true", help="go on from the newest good checkpoint")
     given = parser.parse_args()
+    os.umask(UMASK)  # whatever is made in the run folder, by whichever library, is ours alone
     from engine.train.life import (
         run_engine,  # torch takes seconds to import: not before the arguments are read
     )
@@ -26,7 +30,7 @@ def main() -> int:
     try:
         return run_engine(given.run_dir, resume=given.resume)
     except SlotdeckError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {one_line(str(error), 2000)}\n")
         return error.exit_code
 
 

@@ -36,6 +36,12 @@ Sets = Annotated[
 ]
 Plain = Annotated[bool, typer.Option("--plain", help="Plain lines, even in a terminal.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Return as soon as the engine steps.")]
+Restarts = Annotated[
+    int,
+    typer.Option(
+        "--restarts", metavar="N", min=0, max=1000, help="Start a crashed engine again, at most N times."
+    ),
+]
 RUNS = Path("runs")
 
 
@@ -75,6 +81,7 @@ def train(
     resume_run: Annotated[
         str, typer.Option("--resume", metavar="RUN", help="Go on with a run instead.")
     ] = "",
+    restarts: Restarts = 0,
     detach: Detach = False,
     plain: Plain = False,
 ) -> None:
@@ -90,13 +97,17 @@ def train(
             raise SlotdeckError(
                 "a resumed run has its profile already", "leave PROFILE out; --set changes keys"
             )
-        raise typer.Exit(journey.resume(resume_run, sets or [], runs_dir, detach=detach, plain=plain))
+        raise typer.Exit(
+            journey.resume(resume_run, sets or [], runs_dir, detach=detach, plain=plain, restarts=restarts)
+        )
     if not profile:
         from engine.profile.shelf import list_profiles
 
         names = ", ".join(found.name for found in list_profiles())
         raise SlotdeckError("no profile given", f"give a file, or one of: {names}")
-    raise typer.Exit(journey.train(profile, sets or [], runs_dir, detach=detach, plain=plain))
+    raise typer.Exit(
+        journey.train(profile, sets or [], runs_dir, detach=detach, plain=plain, restarts=restarts)
+    )
 
 
 @app.command()
@@ -112,7 +123,12 @@ def demo(sets: Sets = None, runs_dir: Runs = RUNS, detach: Detach = False, plain
 
 @app.command()
 def resume(
-    run: Run, sets: Sets = None, runs_dir: Runs = RUNS, detach: Detach = False, plain: Plain = False
+    run: Run,
+    sets: Sets = None,
+    runs_dir: Runs = RUNS,
+    restarts: Restarts = 0,
+    detach: Detach = False,
+    plain: Plain = False,
 ) -> None:
     """Go on with a run that was stopped or killed.
 
@@ -120,7 +136,7 @@ def resume(
     """
     from slotdeck import journey
 
-    raise typer.Exit(journey.resume(run, sets or [], runs_dir, detach=detach, plain=plain))
+    raise typer.Exit(journey.resume(run, sets or [], runs_dir, detach=detach, plain=plain, restarts=restarts))
 
 
 @app.command()

@@ -17,17 +17,22 @@ from tui.link.spawn import Spawned
 Say = Callable[[str], None]
 
 
-def train(name: str, sets: Sequence[str], runs_dir: Path, *, detach: bool, plain: bool) -> int:
+def train(
+    name: str, sets: Sequence[str], runs_dir: Path, *, detach: bool, plain: bool, restarts: int = 0
+) -> int:
     """Start a new run and watch it. Returns the exit code."""
     profile = start.prepare_profile(name, sets, build_demo_data)
     run_dir = start.create(profile, runs_dir)
-    return _watch(run_dir, start.start_new(run_dir, _note), detach=detach, plain=plain)
+    return _watch(run_dir, start.start_new(run_dir, _note, restarts), detach=detach, plain=plain)
 
 
-def resume(run: str, sets: Sequence[str], runs_dir: Path, *, detach: bool, plain: bool) -> int:
+def resume(
+    run: str, sets: Sequence[str], runs_dir: Path, *, detach: bool, plain: bool, restarts: int = 0
+) -> int:
     """Go on with a run and watch it. Returns the exit code."""
     run_dir = find_run(run, runs_dir)
-    return _watch(run_dir, start.start_again(run_dir, sets, _note), detach=detach, plain=plain)
+    spawned = start.start_again(run_dir, sets, _note, restarts)
+    return _watch(run_dir, spawned, detach=detach, plain=plain)
 
 
 def attach(run: str, runs_dir: Path, *, read_only: bool, plain: bool) -> int:

@@ -11,7 +11,8 @@ from engine.text import one_line
 from engine.units import format_bytes
 from slotdeck.terminal import command_line
 
-_HEADS = ("RUN", "STATE", "STEP", "LOSS", "VAL", "STARTED", "SIZE")
+_HEADS = ("RUN", "STATE", "STEP", "LOSS", "VAL", "STARTED", "SIZE", "")
+WHY_CHARACTERS = 100
 
 
 def runs_table(runs_dir: Path) -> Iterator[str]:
@@ -37,4 +38,5 @@ def _row(run: RunSummary) -> tuple[str, ...]:
         if not run.started_wall_s
         else f"{datetime.fromtimestamp(run.started_wall_s).astimezone():%Y-%m-%d %H:%M}",
         format_bytes(run.size_bytes),
+        one_line(run.reason, WHY_CHARACTERS),
     )

@@ -16,6 +16,7 @@ from engine.protocol.codec import decode
 from engine.runlog.index import History
 from engine.runlog.lock import is_live
 from engine.runlog.reader import Entry, LogReader
+from engine.runlog.restarts import awaited
 from engine.text import one_line, sanitise
 from engine.units import format_bytes, format_count, format_duration
 from tui.link.spawn import Spawned
@@ -153,7 +154,7 @@ def follow(run_dir: Path, engine: Spawned | None, say: Callable[[str], None]) ->
     asked = False
     while True:
         try:
-            alive = engine.process.poll() is None if engine else is_live(run_dir) is not None
+            alive = engine.process.poll() is None if engine else _is_at_work(run_dir)
             _tell(teller, reader.poll())
             if not alive:
                 return _end(teller, engine, run_dir, say)
@@ -165,6 +166,10 @@ def follow(run_dir: Path, engine: Spawned | None, say: Callable[[str], None]) ->
             asked = True
             engine.process.send_signal(signal.SIGTERM)
             say("stopping with a checkpoint; ctrl-C again leaves the engine to itself")
+
+
+def _is_at_work(run_dir: Path) -> bool:
+    return is_live(run_dir) is not None or bool(awaited(run_dir))
 
 
 def _tell(teller: Teller, entries: Iterable[Entry]) -> None:

@@ -26,7 +26,9 @@ from engine.protocol.codec import decode
 from engine.protocol.events import Progress
 from engine.runlog.catalog import create_run
 from engine.runlog.lock import is_live
+from engine.runlog.private import check_run_folder
 from engine.runlog.reader import LogReader
+from engine.runlog.restarts import kept_going
 from engine.text import one_line
 from slotdeck.terminal import command_line, shown_path
 from tui.link.spawn import OUTPUT, Spawned, spawn
@@ -86,30 +88,33 @@ def create(profile: Profile, runs_dir: Path) -> Path:
     return create_run(runs_dir, profile.name, to_toml(profile), time.time(), secrets.token_hex(2))
 
 
-def start_new(run_dir: Path, say: Say) -> Spawned:
+def start_new(run_dir: Path, say: Say, restarts: int = 0) -> Spawned:
     """Start the engine of a fresh run and wait until it is ready to step.
+
+    `restarts`: how often it is started again after a crash, by a parent that outlives us as well.
 
     Raises:
         SlotdeckError: it refused; the run folder is gone again. After a crash the folder stays, as evidence.
     """
     try:
-        return _launch(run_dir, resume=False, say=say)
+        return _launch(run_dir, resume=False, say=say, restarts=restarts)
     except SlotdeckError as error:
         if error.exit_code == REFUSED:
             shutil.rmtree(run_dir, ignore_errors=True)
         raise
 
 
-def start_again(run_dir: Path, sets: Sequence[str], say: Say) -> Spawned:
+def start_again(run_dir: Path, sets: Sequence[str], say: Say, restarts: int = 0) -> Spawned:
     """Start an engine on a run that has ended or was killed; it goes on from the newest good checkpoint.
 
     Args:
         run_dir: the run.
         sets: `key=value` words that change its profile from here on, such as train.steps of a finished run.
         say: takes each line.
+        restarts: as for `start_new`.
 
     Raises:
-        SlotdeckError: an engine is at work on it, or it refused; the profile is then as it was.
+        SlotdeckError: an engine is at work on it or about to be, or it refused; the profile is then as it was.
     """
     holder = is_live(run_dir)
     if holder is not None:
@@ -117,12 +122,18 @@ def start_again(run_dir: Path, sets: Sequence[str], say: Say) -> Spawned:
             f"{one_line(run_dir.name)} is live (pid {holder.pid} on {one_line(holder.host)})",
             f"watch it with: {command_line('attach', shown_path(run_dir))}",
         )
+    if (parent := kept_going(run_dir)) is not None:
+        raise SlotdeckError(
+            f"{one_line(run_dir.name)}: {parent.told(time.time())}, by pid {parent.pid} on {one_line(parent.host)}",
+            f"watch it with: {command_line('attach', shown_path(run_dir))}, or end it with: kill {parent.pid}",
+        )
+    check_run_folder(run_dir)
     path = run_dir / "profile.toml"
     before = _read_profile(path)
     if sets:
         _replace(path, to_toml(_changed(path, sets)))
     try:
-        return _launch(run_dir, resume=True, say=say)
+        return _launch(run_dir, resume=True, say=say, restarts=restarts)
     except SlotdeckError:
         if sets:
             _replace(path, before)
@@ -154,7 +165,9 @@ def _replace(path: Path, text: str) -> None:
     """
     part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("w", encoding="utf-8") as file:
+        part.unlink(missing_ok=True)  # of an earlier attempt
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -167,9 +180,9 @@ def _replace(path: Path, text: str) -> None:
         ) from None
 
 
-def _launch(run_dir: Path, resume: bool, say: Say) -> Spawned:
+def _launch(run_dir: Path, resume: bool, say: Say, restarts: int) -> Spawned:
     say("starting the engine")
-    spawned = spawn(run_dir, resume=resume)
+    spawned = spawn(run_dir, resume=resume, restarts=restarts)
     reader: LogReader | None = None
     told = ""
     try:

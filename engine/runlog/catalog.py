@@ -14,6 +14,7 @@ from engine.protocol import codec
 from engine.protocol import events as ev
 from engine.runlog.index import History
 from engine.runlog.lock import is_live
+from engine.runlog.restarts import awaited
 from engine.text import one_line
 
 
@@ -27,7 +28,7 @@ class RunSummary:
     state: str
     """As the engine last said; `unreadable` if the log cannot be read, empty before its first event."""
     live: bool
-    """An engine holds its lock now."""
+    """An engine holds its lock now, or is awaited."""
     step: int
     total_steps: int
     loss: float | None
@@ -41,6 +42,8 @@ class RunSummary:
     """Everything in the folder, checkpoints included."""
     outcome: str
     """`finished`, `stopped`, `failed`; `killed` if an engine went without a word; empty while it is live."""
+    reason: str = ""
+    """Why it failed; while an engine is awaited, `engine restarting (2 of 3)`."""
 
 
 def create_run(
@@ -99,7 +102,10 @@ def list_runs(runs_dir: Path) -> list[RunSummary]:
 
 def summarise(run_dir: Path) -> RunSummary:
     """One run's row, whatever state its log is in."""
-    live = is_live(run_dir) is not None
+    at_work = is_live(run_dir) is not None
+    expected = "" if at_work else awaited(run_dir)
+    live = at_work or bool(expected)
+    reason = ""
     started: ev.RunStarted | None = None
     step, loss, val_loss, state, outcome = 0, None, None, "", ""
     span = (0.0, 0.0)
@@ -113,7 +119,7 @@ def summarise(run_dir: Path) -> RunSummary:
         for entry in sorted(history.latest.values()):
             match codec.decode(entry.kind, entry.payload):
                 case ev.RunStarted() as started:
-                    step, state, outcome = started.step, "starting", ""
+                    step, state, outcome, reason = started.step, "starting", "", ""
                 case ev.StateChanged() as changed:
                     step, state = changed.step, changed.state
                 case ev.StepReport() as report:
@@ -122,10 +128,11 @@ def summarise(run_dir: Path) -> RunSummary:
                     val_loss = evaluated.loss
                 case ev.RunEnded() as ended:
                     step, outcome, state = ended.step, ended.outcome, "ended"
+                    reason = ended.reason if ended.outcome == "failed" else ""
                 case _:
                     pass
     if live:
-        outcome = ""
+        outcome, reason = "", expected
     elif started is not None and not outcome:
         outcome = "killed"
     return RunSummary(
@@ -142,6 +149,7 @@ def summarise(run_dir: Path) -> RunSummary:
         ended_wall_s=None if live else span[1] or None,
         size_bytes=_size_of(run_dir),
         outcome=one_line(outcome),
+        reason=one_line(reason, 1024),
     )
 
 

@@ -43,15 +43,15 @@ class RunLock:
         """
         self.path = run_dir / "lock"
         try:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:
             raise SlotdeckError(f"{run_dir} does not exist", "list the runs with `slotdeck runs`") from None
         except OSError as error:
             raise SlotdeckError(
                 f"{self.path} cannot be opened: {error.strerror}", "check its owner"
             ) from None
-        if not self._take():
-            holder = _read(self._fd)
+        if not take_flock(self._fd):
+            holder = _info(os.pread(self._fd, 4096, 0))
             os.close(self._fd)
             who = f"pid {holder.pid} on {one_line(holder.host)}" if holder.pid else "another process"
             raise SlotdeckError(
@@ -61,16 +61,6 @@ class RunLock:
         info = LockInfo(os.getpid(), socket.gethostname(), boot_id(), time.time())
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, msgspec.json.encode(info) + b"\n", 0)
-
-    def _take(self) -> bool:
-        # `is_live` holds a shared lock for microseconds: try a few times before believing in a second engine.
-        for _ in range(20):
-            try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return True
-            except BlockingIOError:
-                time.sleep(0.01)
-        return False
 
     def release(self) -> None:
         """Give the run free."""
@@ -88,21 +78,42 @@ class RunLock:
 
 def is_live(run_dir: Path) -> LockInfo | None:
     """Who works on the run now; None when nobody does."""
+    word = word_of_holder(run_dir / "lock")
+    return None if word is None else _info(word)
+
+
+def take_flock(fd: int) -> bool:
+    """Take the exclusive lock of an open file; False when another process holds it."""
+    # Whoever asks who holds it has a shared lock for microseconds: try a few times before believing in another.
+    for _ in range(20):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(0.01)
+    return False
+
+
+def word_of_holder(path: Path) -> bytes | None:
+    """What the holder of a lock file wrote in it; None when nobody holds it."""
     try:
-        fd = os.open(run_dir / "lock", os.O_RDONLY | os.O_NOFOLLOW)
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return None
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return None
     except BlockingIOError:
-        return _read(fd)
+        try:
+            return os.pread(fd, 4096, 0)
+        except OSError:
+            return b""
     finally:
         os.close(fd)
 
 
-def _read(fd: int) -> LockInfo:
+def _info(word: bytes) -> LockInfo:
     try:
-        return msgspec.json.decode(os.pread(fd, 4096, 0), type=LockInfo)
-    except (msgspec.DecodeError, OSError):
+        return msgspec.json.decode(word, type=LockInfo)
+    except msgspec.DecodeError:
         return LockInfo()

@@ -17,6 +17,7 @@ from engine.profile.advice import advice
 from engine.profile.derive import tokens_per_step
 from engine.protocol.events import LogLine, RunEnded, RunStarted
 from engine.runlog.lock import RunLock
+from engine.runlog.private import check_run_folder
 from engine.runlog.writer import LogWriter
 from engine.telemetry.sampler import Sampler
 from engine.text import one_line
@@ -40,6 +41,7 @@ def run_engine(run_dir: Path, *, resume: bool) -> int:
         SlotdeckError: the run cannot start. Nothing was logged then.
     """
     profile_path(run_dir)  # before the lock, which would make a file in whatever folder this is
+    check_run_folder(run_dir)
     with RunLock(run_dir):
         begun = any((run_dir / "log").glob("*.slog"))
         if begun and not resume:

@@ -23,6 +23,7 @@ from engine.runlog.endpoint import connect
 from engine.runlog.index import History
 from engine.runlog.lock import LockInfo, is_live
 from engine.runlog.reader import LogReader
+from engine.runlog.restarts import awaited, kept_going
 from engine.text import one_line
 from tui.link.rebuild import rebuild
 from tui.state.store import RunStore
@@ -33,7 +34,8 @@ SILENT_S = 15.0
 WELCOME_S = 5.0
 WATCH_S = 0.5
 """How often a run without an engine is looked at."""
-RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+RETRY_S = (0.1, 0.2, 0.5, 1.0)
+"""An engine that is back is found within a second."""
 RESEND_S = 30.0
 """A command lost with the line is sent again on return; an older one is not, the operator has moved on."""
 SEEK_EVENTS = 20_000
@@ -80,7 +82,7 @@ class LiveSource:
         tries = 0
         while not self._closed.is_set():
             await self._catch_up()
-            holder = is_live(self._run_dir)
+            holder = self._engine()
             if holder is None or (holder.host and not holder.here):
                 self._store.set_link(*self._absence(holder))
                 await self._pause(WATCH_S)
@@ -89,7 +91,9 @@ class LiveSource:
             tries = 0 if self._store.link.status == "live" else tries + 1
             if self._closed.is_set():
                 return
-            if self._store.ended is None:
+            if expected := awaited(self._run_dir):
+                self._store.set_link("restarting", expected)
+            elif self._store.ended is None:
                 self._store.set_link("lost", reason)
             await self._pause(RETRY_S[min(tries, len(RETRY_S) - 1)])
 
@@ -257,11 +261,18 @@ class LiveSource:
         if isinstance(event, e.CommandApplied | e.CommandRefused):
             self._unanswered.pop(event.command_id, None)
 
+    def _engine(self) -> LockInfo | None:
+        """Who works on the run; not the parent that starts the engine again and now writes that into the log."""
+        holder, parent = is_live(self._run_dir), kept_going(self._run_dir)
+        return None if holder is not None and parent is not None and holder.pid == parent.pid else holder
+
     def _absence(self, holder: LockInfo | None) -> tuple[str, str]:
         """Link status and what the log says, where there is no engine to attach to."""
         if holder is not None:
             host = one_line(holder.host)
             return "lost", f"runs on {host}: ssh {host} slotdeck attach {self._run_dir.name}"
+        if expected := awaited(self._run_dir):
+            return "restarting", expected
         ended = self._store.ended
         if ended is not None:
             return "ended", one_line(f"{ended.outcome}: {ended.reason}")

@@ -35,6 +35,7 @@ from engine.protocol.verbs import check
 from engine.runlog.endpoint import connect
 from engine.runlog.lock import is_live
 from engine.runlog.reader import LogReader
+from engine.runlog.restarts import awaited
 from engine.text import one_line
 
 T = TypeVar("T")
@@ -200,6 +201,8 @@ def _nobody(run_dir: Path) -> tuple[str, str]:
     holder = is_live(run_dir)
     if holder is None:
         LogReader(run_dir)  # says so when it is no run folder
+        if expected := awaited(run_dir):
+            return f"{run_dir.name}: {expected}", "send it again in a moment"
         return f"{run_dir.name} is not running", f"start it again with: slotdeck resume {run_dir.name}"
     if holder.host and not holder.here:
         host = one_line(holder.host)

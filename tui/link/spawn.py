@@ -17,6 +17,7 @@ from pathlib import Path
 from engine.errors import SlotdeckError
 from engine.protocol.codec import decode
 from engine.protocol.events import RunEnded, RunStarted
+from engine.runlog.private import check_run_folder
 from engine.runlog.reader import LogReader
 from engine.text import one_line
 
@@ -89,20 +90,27 @@ class Spawned:
         return f"the engine {what} before it started"
 
 
-def spawn(run_dir: Path, *, resume: bool = False, python: str = sys.executable) -> Spawned:
+def spawn(run_dir: Path, *, resume: bool = False, restarts: int = 0, python: str = sys.executable) -> Spawned:
     """Start `python -m engine RUN_DIR` in a session of its own, its output in the run folder.
 
+    With `restarts` the process is a small parent of the engine, which starts it again when it crashes.
+
     Raises:
-        SlotdeckError: the run folder cannot be written.
+        SlotdeckError: the run folder cannot be written, or is not ours alone.
     """
-    command = [python, "-m", "engine", str(run_dir.resolve()), *(["--resume"] if resume else [])]
-    return start(command, run_dir)
+    folder = str(run_dir.resolve())
+    command = [python, "-m", "engine", folder]
+    if restarts:
+        command = [python, "-m", "engine.control.restarter", folder, "--restarts", str(restarts)]
+    return start([*command, *(["--resume"] if resume else [])], run_dir)
 
 
 def start(command: list[str], run_dir: Path) -> Spawned:
     """`spawn` for any command that writes a run into `run_dir`."""
+    check_run_folder(run_dir)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        output = os.open(run_dir / OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        output = os.open(run_dir / OUTPUT, flags, 0o600)
     except OSError as error:
         raise SlotdeckError(f"{run_dir / OUTPUT}: {error.strerror}", "check the run folder") from error
     try:

@@ -124,7 +124,8 @@ class CockpitScreen(Deck):
     def action_leave(self) -> None:
         """Detach; the engine does not notice."""
         run = self.run_name
-        going_on = self.store.ended is None and self.store.link.status != "ended"
+        status = self.store.link.status
+        going_on = status == "restarting" or (self.store.ended is None and status != "ended")
         how = f"training goes on; come back with: slotdeck attach {run}"
         self.post_message(RunLeft(how if going_on else f"see it again with: slotdeck replay {run}"))
 

@@ -21,6 +21,7 @@ _LINKS = {
     "connecting": "$warning",
     "live": "$success",
     "lost": "$error",
+    "restarting": "$warning",
     "replay": "$accent",
     "ended": "$quiet",
 }
@@ -45,6 +46,8 @@ def heading(
 
 
 def _state(store: RunStore, now_s: float) -> Content:
+    if store.link.status == "restarting":
+        return Content.assemble(("◌ down", "$warning"))
     if store.ended is not None:
         colour = "$error" if store.ended.outcome == "failed" else "$quiet"
         return Content.assemble((f"■ {store.ended.outcome}", colour))
@@ -75,6 +78,7 @@ def _at_work(task: Progress, seconds: float) -> str:
 def _link(store: RunStore) -> Content:
     status = store.link.status
     said = {"connecting": store.link.detail or "connecting", "lost": "link lost", "ended": "engine ended"}
+    said["restarting"] = store.link.detail
     return Content.assemble((one_line(said.get(status, status)), _LINKS.get(status, "$quiet")))
 
 

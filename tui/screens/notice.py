@@ -20,7 +20,7 @@ def notice(store: RunStore, read_to: int, width: int) -> list[Content]:
         return _rows(f"link lost at {since}: {one_line(link.detail)}; trying again", "", True, width)
     if link.status == "ended" and ended is None:
         return _rows(one_line(link.detail), "", True, width)
-    if ended is not None and ended.outcome == "failed":
+    if ended is not None and ended.outcome == "failed" and link.status != "restarting":
         remedy = f"; {one_line(ended.remedy)}" if ended.remedy else ""
         return _rows(f"failed at step {ended.step:,}: {one_line(ended.reason)}{remedy}", "", True, width)
     news = [item for item in store.alarms if item.seq > read_to]

@@ -87,7 +87,7 @@ def memory_view(store: RunStore) -> MemoryView:
 
 def hardware_view(store: RunStore) -> HardwareView:
     """The machine; dim when the link is lost."""
-    return HardwareView(store.hardware, stale=store.link.status in ("lost", "ended"))
+    return HardwareView(store.hardware, stale=store.link.status in ("lost", "restarting", "ended"))
 
 
 def feed_view(store: RunStore, rows: int) -> FeedView:
