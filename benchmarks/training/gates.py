@@ -100,7 +100,8 @@ def _recompiles(f: Figures, gpu: bool) -> Gate:
     found = [n for row in COMPILED if (n := f.figure(row, "recompiles")) is not None]
     what = "recompiles after warm-up, all engine rows together"
     if not found:
-        return Gate(what, "", "" if gpu else "blocks are not compiled here", "0")
+        tested = "0, by tests/engine/models/test_models_compiled.py"
+        return Gate(what, "", "", "0") if gpu else Gate(what, "", tested, "0", met=True)
     return Gate(what, "", f"{sum(found):.0f}", "0", "", sum(found) == 0)
 
 
