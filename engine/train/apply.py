@@ -6,10 +6,9 @@ happened yet. The loop logs that as applied, and only then calls the effect. A r
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.control.shaping import REPEATED_ON_RESUME as REPEATED_ON_RESUME
 from engine.errors import SlotdeckError
 from engine.precision.policy import resolve
 from engine.protocol import commands as c
@@ -17,34 +16,13 @@ from engine.protocol.commands import verb_of
 from engine.slots.holds import parse_until
 from engine.slots.planner import Planner
 from engine.train import compiling, judge
+from engine.train.change import Change, Refused
 from engine.train.fit import GivenUp, divisors, find_batch
 from engine.train.schedule import LrControl
 from engine.units import format_count
 
 if TYPE_CHECKING:
     from engine.train.run import Run
-
-
-class Refused(SlotdeckError):
-    """A command that cannot be done now, with a stable code for scripts."""
-
-    def __init__(self, code: str, message: str, remedy: str = "") -> None:
-        super().__init__(message, remedy)
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a command will do, told before it is done."""
-
-    before: str
-    after: str
-    effect: Callable[[], None]
-    cost: str = ""
-
-
-REPEATED_ON_RESUME = frozenset({"lr", "precision", "batch", "recompute", "policy", "pin", "ban", "release"})
-"""Verbs that shape the training: a run resumed from before them meets them again at the same step."""
 
 
 def plan_change(run: Run, command: c.Command, command_id: str) -> Change:
@@ -196,7 +174,7 @@ def _batch(run: Run, value: str) -> Change:
 
 
 def _recompute(run: Run, n: int) -> Change:
-    blocks = len(run.model.slot_names)
+    blocks = len(run.model.remaining)
     count = min(n, blocks)
     # A block's forward pass is a third of its work, backward the other two.
     more = 100 * count / blocks / 3

@@ -13,8 +13,10 @@ from engine.protocol.commands import verb_of
 from engine.protocol.events import CommandApplied, CommandRefused, RunEnded
 from engine.protocol.verbs import as_text
 from engine.train import compiling
-from engine.train.apply import Refused, plan_change
+from engine.train.apply import plan_change
+from engine.train.change import Refused
 from engine.train.run import Run
+from engine.train.spikes import BEGINS_ANEW
 
 TOO_LATE = ("wrong-state", "the run is stopping", "resume it with slotdeck resume, then ask again")
 """Code, reason and remedy for what was accepted and then overtaken by the end."""
@@ -82,6 +84,8 @@ def answer(run: Run, accepted: Accepted, repeated: bool = False) -> None:
         durable=True,
     )
     change.effect()
+    if verb_of(command) in BEGINS_ANEW:
+        run.spikes.restart()
     if run.state == "paused":
         run.choose_slots()  # so that a hold is seen at once, and not only when the run goes on
 

@@ -57,7 +57,8 @@ EVENTS: list[e.Event] = [
         parent_checkpoint="step-00000250",
     ),
     e.WentBack(
-        step=500, branch=2, from_step=812, checkpoint="step-00000500", reason="asked", command_id="c-9"
+        step=500, branch=2, from_step=812, checkpoint="step-00000500", reason="asked", command_id="c-9",
+        of_branch=1, rev=7,
     ),
     e.Pruned(
         step=640,

@@ -89,6 +89,10 @@ class WentBack(Event):
     checkpoint: str
     reason: str
     command_id: str = ""
+    of_branch: int = 0
+    """The checkpoint's own branch, from which the new one comes."""
+    rev: int = 0
+    """The checkpoint's revision: commands applied after it are left with what is left."""
 
 
 class RunEnded(Event):
