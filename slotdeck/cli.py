@@ -6,16 +6,18 @@ one line on stderr and an exit code: 2 for input, 1 for a run or command that fa
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from engine.errors import SlotdeckError
 from engine.text import one_line
 from slotdeck.bench.commands import app as bench_app
+from slotdeck.say import note, say
 
 app = typer.Typer(
     name="slotdeck",
@@ -43,6 +45,8 @@ Restarts = Annotated[
     ),
 ]
 RUNS = Path("runs")
+USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
+"""What a mistake on the command line raises; typer has its own copy of click, or click itself."""
 
 
 @app.callback(invoke_without_command=True)
@@ -56,7 +60,7 @@ def home(
     if version:
         import slotdeck
 
-        print(f"slotdeck {slotdeck.__version__}")
+        say(f"slotdeck {slotdeck.__version__}")
         raise typer.Exit
     if context.invoked_subcommand is not None:
         # `slotdeck --runs DIR train ...` means what `slotdeck train ... --runs DIR` means.
@@ -177,7 +181,7 @@ def list_runs(runs_dir: Runs = RUNS) -> None:
     from slotdeck.listing import runs_table
 
     for line in runs_table(runs_dir):
-        print(line)
+        say(line)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -205,7 +209,7 @@ def send(
     from slotdeck.send import send as send_command
 
     command = parse_command(words or [])
-    send_command(find_run(run, runs_dir), command, take=take, timeout_s=timeout_s, say=_say)
+    send_command(find_run(run, runs_dir), command, take=take, timeout_s=timeout_s, say=say)
 
 
 @app.command()
@@ -257,7 +261,7 @@ def export(
     from slotdeck.export import export_run
 
     run_dir = find_run(run, runs_dir)
-    export_run(run_dir, to, checkpoint=checkpoint, dtype=dtype, overwrite=overwrite, say=_say)
+    export_run(run_dir, to, checkpoint=checkpoint, dtype=dtype, overwrite=overwrite, say=say)
 
 
 @app.command()
@@ -267,7 +271,7 @@ def dump(run: Run, runs_dir: Runs = RUNS) -> None:
     from engine.runlog.dump import dump as dump_lines
 
     for line in dump_lines(find_run(run, runs_dir)):
-        print(line)
+        say(line)
 
 
 @app.command()
@@ -275,15 +279,24 @@ def doctor(runs_dir: Runs = RUNS) -> None:
     """Say what this machine can do, and what to mend."""
     from slotdeck.doctor.examine import examine
 
-    raise typer.Exit(examine(runs_dir, _say))
+    raise typer.Exit(examine(runs_dir, say))
 
 
 def main() -> None:
     """The `slotdeck` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 gets escapes
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except SlotdeckError as error:
         _complain(str(error), error.exit_code)
+    except USAGE_ERROR as error:
+        context = error.ctx
+        where = context.command_path if context is not None else "slotdeck"
+        _complain(f"{error.format_message().rstrip('.')}; see: {where} --help", error.exit_code)
+    except typer.Abort:
+        _complain("interrupted", 130)
     except BrokenPipeError:  # `slotdeck dump RUN | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -293,12 +306,8 @@ def main() -> None:
 
 
 def _complain(line: str, exit_code: int) -> None:
-    print(f"slotdeck: {one_line(line, 2000)}", file=sys.stderr)
+    note(f"slotdeck: {one_line(line, 2000)}")
     sys.exit(exit_code)
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from engine.runlog.catalog import find_run, summarise
 from engine.runlog.lock import is_live
 from engine.text import one_line
 from slotdeck import start
+from slotdeck.say import note, say
 from slotdeck.terminal import command_line, has_terminal, shown_path
 from tui.link.spawn import Spawned
 
@@ -23,7 +23,7 @@ def train(
     """Start a new run and watch it. Returns the exit code."""
     profile = start.prepare_profile(name, sets, build_demo_data)
     run_dir = start.create(profile, runs_dir)
-    return _watch(run_dir, start.start_new(run_dir, _note, restarts), detach=detach, plain=plain)
+    return _watch(run_dir, start.start_new(run_dir, note, restarts), detach=detach, plain=plain)
 
 
 def resume(
@@ -31,7 +31,7 @@ def resume(
 ) -> int:
     """Go on with a run and watch it. Returns the exit code."""
     run_dir = find_run(run, runs_dir)
-    spawned = start.start_again(run_dir, sets, _note, restarts)
+    spawned = start.start_again(run_dir, sets, note, restarts)
     return _watch(run_dir, spawned, detach=detach, plain=plain)
 
 
@@ -51,7 +51,7 @@ def attach(run: str, runs_dir: Path, *, read_only: bool, plain: bool) -> int:
         return run_attach(run_dir, read_only=read_only)
     from slotdeck.plain import follow
 
-    return follow(run_dir, None, _say)
+    return follow(run_dir, None, say)
 
 
 def start_from_home(name: str, runs_dir: Path) -> Path:
@@ -79,7 +79,7 @@ def build_demo_data(folder: Path) -> None:
 def _watch(run_dir: Path, engine: Spawned, *, detach: bool, plain: bool) -> int:
     code = 0
     if detach:
-        _say(f"{run_dir.name} is at work, pid {engine.pid}")
+        say(f"{run_dir.name} is at work, pid {engine.pid}")
     elif has_terminal() and not plain:
         from tui.app import run_attach
 
@@ -87,7 +87,7 @@ def _watch(run_dir: Path, engine: Spawned, *, detach: bool, plain: bool) -> int:
     else:
         from slotdeck.plain import follow
 
-        code = follow(run_dir, engine, _say)
+        code = follow(run_dir, engine, say)
     engine.process.returncode = engine.process.poll() or 0  # it may go on without us, and that is no leak
     _farewell(run_dir)
     return code
@@ -98,19 +98,11 @@ def _farewell(run_dir: Path) -> None:
     shown = shown_path(run_dir)
     run = summarise(run_dir)
     if run.live:
-        _say("\nThe engine goes on without this terminal.")
+        say("\nThe engine goes on without this terminal.")
     resume_words: tuple[str | Path, ...] = ("resume", shown)
     if run.outcome == "finished":  # it has nothing left to do unless it is given more
         resume_words = ("resume", shown, "--set", f"train.steps={2 * run.total_steps}")
     rows = [("replay", ("replay", shown)), ("resume", resume_words), ("attach", ("attach", shown))]
-    _say("")
+    say("")
     for what, words in rows if not run.live else [rows[2], rows[0], rows[1]]:
-        _say(f"  {what}   {command_line(*words)}")
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
-
-
-def _note(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+        say(f"  {what}   {command_line(*words)}")

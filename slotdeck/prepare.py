@@ -9,6 +9,7 @@ from engine.errors import SlotdeckError, nearest
 from engine.text import one_line
 from engine.units import format_count
 from slotdeck.prepare_bar import shown_progress
+from slotdeck.say import say
 from slotdeck.terminal import command_line, shown_path
 
 ON_BAD = ["skip", "refuse"]
@@ -55,12 +56,10 @@ def prepare_data(
             progress=show,
         )
     meta = made.meta
-    for note in made.notes:
-        print(f"note: {one_line(note, 1000)}")
-    print(
+    for remark in made.notes:
+        say(f"note: {one_line(remark, 1000)}")
+    say(
         f"{one_line(str(made.data_dir))}: {format_count(meta.train.tokens)} training and "
         f"{format_count(meta.val.tokens)} validation tokens, vocabulary {meta.vocab_size:,}"
     )
-    print(
-        f"train on it: {command_line('train', 'PROFILE', '--set', f'data.dir={shown_path(made.data_dir)}')}"
-    )
+    say(f"train on it: {command_line('train', 'PROFILE', '--set', f'data.dir={shown_path(made.data_dir)}')}")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from engine.units import format_bytes, format_count
+from slotdeck.say import note
 
 if TYPE_CHECKING:
     from engine.data.prepare import Progress
@@ -28,10 +29,10 @@ def shown_progress() -> Iterator[Callable[[Progress], None]]:
     from rich.progress import Progress as Bars
 
     columns = [
-        TextColumn("{task.description:<24}"),
+        TextColumn("{task.description:<24}", markup=False),
         BarColumn(None),
         DownloadColumn(binary_units=True),
-        TextColumn("{task.fields[detail]}"),
+        TextColumn("{task.fields[detail]}", markup=False),
         TimeRemainingColumn(),
     ]
     with Bars(*columns, console=Console(stderr=True), expand=True) as bars:
@@ -57,11 +58,8 @@ def _lines() -> Callable[[Progress], None]:
             return
         last_s, last_stage = now_s, progress.stage
         share = progress.done_bytes / max(progress.total_bytes, 1)
-        print(
-            f"{STAGES[progress.stage]}  {share:4.0%} of {format_bytes(progress.total_bytes)}  {_detail(progress)}",
-            file=sys.stderr,
-            flush=True,
-        )
+        done = f"{share:4.0%} of {format_bytes(progress.total_bytes)}"
+        note(f"{STAGES[progress.stage]}  {done}  {_detail(progress)}")
 
     return show
 

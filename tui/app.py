@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rich.text import Text
 from textual import on, work
@@ -51,6 +52,11 @@ class SlotdeckApp(App[int]):
     def get_default_screen(self) -> Screen[None]:
         """The screen everything else lies on: home, a cockpit or a replay."""
         return self._first(self._settings)
+
+    def notify(self, message: str, **options: Any) -> None:
+        """A word in the corner: any text, never markup, safe to draw."""
+        options["markup"] = False
+        super().notify(one_line(message, 1024), **options)
 
     def action_dark_light(self) -> None:
         """The other colours."""
@@ -93,7 +99,7 @@ class SlotdeckApp(App[int]):
             if message.farewell:
                 self.notify(message.farewell, markup=False)
         else:
-            self.exit(0, message=Text(message.farewell) if message.farewell else None)
+            self.exit(0, message=Text(one_line(message.farewell, 1024)) if message.farewell else None)
 
 
 def run_home(runs_dir: Path, start: Start | None = None) -> int:

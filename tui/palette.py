@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.fuzzy import Matcher
 
 from engine.errors import SlotdeckError
 from engine.protocol.verbs import POLICIES, PRECISIONS, VERBS, as_text, parse_command
@@ -66,7 +67,7 @@ class Palette(Provider):
             if (score := matcher.match(entry.title)) > 0:
                 yield Hit(
                     score,
-                    matcher.highlight(entry.title),
+                    _highlighted(matcher, entry.title),
                     entry.act,
                     text=entry.title,
                     help=_shown(entry.help),
@@ -113,6 +114,14 @@ def _foreseen(slots: list[str]) -> Iterator[str]:
     yield from (f"policy {name}" for name in POLICIES)
     yield from ("lr x0.5", "lr x2", "lr schedule", "batch auto", "stop save=no")
     yield from (f"{verb} {slot}" for verb in ("pin", "ban", "release") for slot in slots)
+
+
+def _highlighted(matcher: Matcher, title: str) -> Content:
+    """`matcher.highlight` reads what it is given as markup, and a slot may be called `[/`."""
+    content = Content(title)
+    for offset in matcher.fuzzy_search.match(matcher.query, title)[1]:
+        content = content.stylize(matcher.match_style, offset, offset + 1)
+    return content
 
 
 def _shown(help_text: str) -> str:

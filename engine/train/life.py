@@ -20,7 +20,7 @@ from engine.runlog.lock import RunLock
 from engine.runlog.private import check_run_folder
 from engine.runlog.writer import LogWriter
 from engine.telemetry.sampler import Sampler
-from engine.text import one_line
+from engine.text import one_line, sanitise
 from engine.train import compiling, snapshot
 from engine.train.build import Parts, build_parts, describe_machine, describe_model, profile_path
 from engine.train.fit import settle_batch
@@ -106,7 +106,7 @@ def _train(run: Run, parts: Parts, past: Past, signals: Signals) -> tuple[RunEnd
     except Exception as error:
         signals.calm()
         with suppress(OSError):  # engine.out may lie on a full disk; the log has the reason anyway
-            traceback.print_exc(file=sys.stderr)
+            sys.stderr.write(sanitise(traceback.format_exc(), 1 << 20))
         return _failure(run, error), 1
 
 

@@ -17,6 +17,7 @@ from textual.content import Content
 from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
+from engine.text import one_line
 from tui.messages import LineClosed, LineEntered
 from tui.screens.completion import completion, usage
 
@@ -60,7 +61,7 @@ class CommandLine(Vertical):
         """Show what is wrong; the text stays for mending."""
         hint = self.query_one("#line-hint", Static)
         hint.add_class("wrong")
-        hint.update(Content(f"✗ {error}"))
+        hint.update(Content(f"✗ {one_line(error, 1024)}"))
 
     def action_close(self) -> None:
         """Leave without sending."""
@@ -77,7 +78,9 @@ class CommandLine(Vertical):
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
-        self._hint(event.value)
+        if (safe := one_line(event.value, 4096)) != event.value:  # pasted control characters
+            event.input.value = safe
+        self._hint(safe)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

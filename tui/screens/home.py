@@ -153,7 +153,7 @@ class HomeScreen(Screen[None]):
     def _failed(self, error: str) -> None:
         self._view = None
         self.add_class("no-runs")
-        self.query_one("#runs-empty", Static).update(Content(f"✗ {error}"))
+        self.query_one("#runs-empty", Static).update(Content(f"✗ {one_line(error, 1024)}"))
 
     def _draw(self) -> None:
         view = self._view

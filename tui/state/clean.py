@@ -1,0 +1,61 @@
+"""Foreign text made safe to draw, at the one door through which it reaches the cockpit: `RunStore.apply`.
+
+Names, reasons and samples in a log are whatever somebody typed, a file contained or a library raised. Widgets and
+screens may draw what the store holds as it is.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.protocol import events as e
+from engine.text import one_line, sanitise
+
+MAX_CHARACTERS = 1 << 20
+"""Of one field; a frame has no more bytes."""
+MANY_LINES: dict[type, tuple[str, ...]] = {
+    e.Sampled: ("prompt", "text"),
+    e.RunStarted: ("profile_toml",),
+    e.LogLine: ("text",),
+}
+"""Fields that may keep their newlines and tabs."""
+_texts: dict[type, tuple[str, ...]] = {}
+"""Names of the fields of each struct that can hold text, found when it is first met."""
+
+
+def clean(event: object) -> object:
+    """The event with every string in it, nested ones too, fit for a terminal; the same object where all are."""
+    if not isinstance(event, msgspec.Struct):
+        return event
+    kind = type(event)
+    if kind not in _texts:
+        plain = {int, float, bool, int | None, float | None}
+        fields = msgspec.structs.fields(kind)
+        _texts[kind] = tuple(field.name for field in fields if field.type not in plain)
+    changed: dict[str, object] = {}
+    for name in _texts[kind]:
+        before = getattr(event, name)
+        after = _clean(before, name in MANY_LINES.get(kind, ()))
+        if after is not before:
+            changed[name] = after
+    return msgspec.structs.replace(event, **changed) if changed else event
+
+
+def _clean(value: object, many_lines: bool) -> object:
+    """The value made safe; itself where it is."""
+    match value:
+        case str():
+            if value.isascii() and value.isprintable():
+                return value
+            return sanitise(value, MAX_CHARACTERS) if many_lines else one_line(value, MAX_CHARACTERS)
+        case list() | tuple():
+            items = [_clean(item, many_lines) for item in value]
+            return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
+        case dict():
+            pairs = {_clean(key, many_lines): _clean(item, many_lines) for key, item in value.items()}
+            same = all(a is b for a, b in zip(pairs.values(), value.values(), strict=False))
+            return value if same and pairs.keys() == value.keys() else pairs
+        case msgspec.Struct():
+            return clean(value)
+        case _:
+            return value
