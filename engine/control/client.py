@@ -34,7 +34,7 @@ class Client:
         self.gone = ""
         """Why it is to be closed, or empty."""
         self._lane = Lane()
-        self._scanner = FrameScanner(max_payload=MAX_COMMAND)
+        self._scanner = FrameScanner(max_payload=MAX_COMMAND, resync=False)
         self._unsent = memoryview(b"")
         self._urgent = bytearray()
 

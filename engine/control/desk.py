@@ -20,7 +20,7 @@ from engine.control.mailbox import Accepted, Mailbox
 from engine.errors import SlotdeckError
 from engine.protocol import events as e
 from engine.protocol import messages as m
-from engine.protocol.codec import decode
+from engine.protocol.codec import UNREADABLE, decode
 from engine.protocol.commands import verb_of
 from engine.protocol.frames import HEADER
 from engine.protocol.verbs import as_args, as_text, check
@@ -28,6 +28,15 @@ from engine.text import one_line
 
 MAX_ID = 64
 """Characters of a client's or a command's id."""
+
+
+class _Known(msgspec.Struct, array_like=True):
+    """Of a request that cannot be read: its id, and nothing built of the rest, which may be anything."""
+
+    command_id: str
+
+
+_id_decoder = msgspec.msgpack.Decoder(_Known)
 
 
 class Log(Protocol):
@@ -159,11 +168,10 @@ class Desk:
     def misread(self, client: Client, payload: bytes, reason: str) -> bool:
         """Refuse a request we cannot read by its id. False: it has none."""
         try:
-            fields = msgspec.msgpack.decode(payload)
-        except (msgspec.DecodeError, RecursionError):
-            fields = None
-        command_id = fields[0] if isinstance(fields, list) and fields else None
-        if not isinstance(command_id, str) or not 0 < len(command_id) <= MAX_ID:
+            command_id = _id_decoder.decode(payload).command_id
+        except UNREADABLE:
+            return False
+        if not 0 < len(command_id) <= MAX_ID:
             return False
         key = (client.client_id, command_id)
         if self._journal.outcome(*key) is None and key not in self._in_flight:

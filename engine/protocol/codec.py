@@ -29,6 +29,9 @@ NAMES: dict[int, str] = {kind: t.__name__ for kind, t in KINDS.items()} | {
 }
 assert len(KINDS) == len(EVENTS) + len(MESSAGES), "two types share a kind"
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are not what they should be; its ValidationError is a DecodeError."""
+
 _encoder = msgspec.msgpack.Encoder()
 _decoders: dict[int, msgspec.msgpack.Decoder[Any]] = {k: msgspec.msgpack.Decoder(t) for k, t in KINDS.items()}
 
@@ -53,7 +56,7 @@ def decode(kind: int, payload: bytes) -> Event | Message | Unknown:
         return Unknown(kind, "kind not known to this version")
     try:
         return decoder.decode(payload)  # type: ignore[no-any-return]
-    except (msgspec.DecodeError, RecursionError) as error:  # ValidationError is a DecodeError
+    except UNREADABLE as error:
         return Unknown(kind, str(error))
 
 

@@ -81,11 +81,15 @@ class FrameScanner:
 
     Feed bytes as they come; each call returns what is now certain. An incomplete last frame is "not yet";
     a frame whose length field was damaged does not hide the whole ones behind it.
+
+    Without `resync` the first damage is the last thing found, whatever follows: looking behind it costs a checksum
+    for every header that a hostile sender puts there.
     """
 
-    def __init__(self, max_payload: int = MAX_PAYLOAD) -> None:
+    def __init__(self, max_payload: int = MAX_PAYLOAD, *, resync: bool = True) -> None:
         self._buffer = bytearray()
         self._max_payload = max_payload
+        self._resync = resync
         self.offset = 0
         """Stream offset of the first byte not yet decided: where a reader resumes."""
         self.damaged_bytes = 0
@@ -103,6 +107,12 @@ class FrameScanner:
                 found.append(frame)
                 at += HEADER.size + len(frame.payload)
                 continue
+            if not self._resync:
+                if frame is False:
+                    found.append(Damage(self.offset + at, len(view) - at))
+                    self.damaged_bytes += len(view) - at
+                    at = len(view)
+                break
             behind = next(_candidates(view, at + 1, self._max_payload), None)
             if behind is None:
                 if frame is None:
