@@ -9,6 +9,7 @@ from __future__ import annotations
 import types
 import typing
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -60,11 +61,13 @@ def decode(kind: int, payload: bytes) -> Event | Message | Unknown:
         return Unknown(kind, str(error))
 
 
+@cache
 def schema() -> dict[str, list[list[str]]]:
     """Field names of every event, message and nested struct.
 
     `{"3 RunEnded": [["step", ""], ...], "SlotRow": [...]}`: a type that has a kind is keyed by kind and name.
-    The second of each pair names the struct that the field holds, or a list of which it holds, or is empty.
+    The second of each pair names the struct that the field holds, or a list of which it holds, or is empty. Made once,
+    since every welcome carries it and the type hints take milliseconds to resolve; not to be changed.
     """
     table: dict[str, list[list[str]]] = {}
     for kind, struct in KINDS.items():
