@@ -27,8 +27,9 @@ class Reading:
 
     steps: int
     loss: float
-    """Mean over the steps whose loss was finite; NaN if none was."""
+    """Mean over the steps whose loss was finite, spikes included; NaN if none was."""
     loss_ema: float
+    """Over the steps that were applied."""
     grad_norm: float
     tokens_per_s: float
     step_ms: float
@@ -38,6 +39,7 @@ class Reading:
     optimizer_ms: float
     active_slots: float
     skipped_steps: int
+    """Not applied: not finite, or a spike."""
 
 
 class Meter:
@@ -49,7 +51,7 @@ class Meter:
         self._clock_s = clock_s
         self._min_gap_s = 1 / reports_per_s
         self._sums = torch.zeros(
-            4, dtype=torch.float64 if device.type != "mps" else torch.float32, device=device
+            6, dtype=torch.float64 if device.type != "mps" else torch.float32, device=device
         )
         self.stopwatch: Stopwatch = stopwatch_for(device)
         self.loss_ema: float | None = None
@@ -64,17 +66,23 @@ class Meter:
         self._outside_s = 0.0
         self._last_report_s = float("-inf")
 
-    def add(self, loss: Tensor, grad_norm: Tensor, finite: Tensor, tokens: int, active_slots: float) -> None:
-        """A step was done. `loss`, `grad_norm` and `finite` are 0-d tensors on the device and stay there."""
-        ok = finite.to(self._sums.dtype)
-        zero = torch.zeros_like(ok)
-        self._sums += torch.stack(
-            (
-                torch.where(finite, loss.detach().to(self._sums.dtype), zero),
-                torch.where(finite, grad_norm.detach().to(self._sums.dtype), zero),
-                ok,
-                1 - ok,
-            )
+    def add(
+        self,
+        loss: Tensor,
+        grad_norm: Tensor,
+        finite: Tensor,
+        tokens: int,
+        active_slots: float,
+        spike: Tensor | None = None,
+    ) -> None:
+        """A step was done. The tensors are 0-d, on the device, and stay there; a `spike` is finite."""
+        spike = torch.zeros_like(finite) if spike is None else spike
+        values = torch.stack((loss.detach(), grad_norm.detach(), loss.detach())).to(self._sums.dtype)
+        ones = torch.ones_like(values)
+        told = torch.stack((finite, finite, finite & ~spike))
+        # Losses as they were, and those that the mean over many steps is of.
+        self._sums += torch.where(
+            torch.cat((told, told)), torch.cat((values, ones)), torch.zeros_like(self._sums)
         )
         self._steps += 1
         self._tokens += tokens
@@ -101,18 +109,19 @@ class Meter:
     def read(self) -> Reading:
         """The report on the steps since the last; the one place where the host waits for the device."""
         assert self._steps, "a report needs a step"
-        loss_sum, norm_sum, good, skipped = self._sums.tolist()
+        loss_sum, norm_sum, applied_sum, good, _, applied = self._sums.tolist()
         self._sums.zero_()
         now = self._clock_s()
         busy_s = max(1e-9, now - self._since_s - self._outside_s)
         phases = self.stopwatch.read()
         nan = float("nan")
         loss = loss_sum / good if good else nan
-        if good:
+        if applied:
             keep = (1 - EMA_PER_STEP) ** self._steps
             old_weight, new_weight = keep * self.ema_weight, 1 - keep
             self.ema_weight = old_weight + new_weight
-            self.loss_ema = (old_weight * (self.loss_ema or 0.0) + new_weight * loss) / self.ema_weight
+            usual = applied_sum / applied
+            self.loss_ema = (old_weight * (self.loss_ema or 0.0) + new_weight * usual) / self.ema_weight
         per_step_s = busy_s / self._steps
         old = self.seconds_per_step
         self.seconds_per_step = per_step_s if old is None else old + SPEED_PER_REPORT * (per_step_s - old)
@@ -128,7 +137,7 @@ class Meter:
             backward_ms=phases.backward_ms,
             optimizer_ms=phases.optimizer_ms,
             active_slots=self._active / self._steps,
-            skipped_steps=round(skipped),
+            skipped_steps=round(self._steps - applied),
         )
         self._steps = self._tokens = 0
         self._active = self._outside_s = 0.0

@@ -34,7 +34,7 @@ from engine.slots.planner import Planner
 from engine.tokenizer.bpe import Tokenizer
 from engine.train import judge
 from engine.train.ending import finished
-from engine.train.guards import LossGuard
+from engine.train.guards import LossGuard, pause_if_it_keeps_happening
 from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
 from engine.train.micro_batches import MicroBatches
@@ -44,6 +44,7 @@ from engine.train.report import step_report
 from engine.train.saving import DUE, save
 from engine.train.schedule import LrControl, scheduled_lr
 from engine.train.step import Recipe, take_step
+from engine.train.spikes import SpikeGuard
 
 
 @dataclass
@@ -104,6 +105,7 @@ class Run:
     loss_guard: LossGuard = field(default_factory=LossGuard)
     compilation: Compilation | None = None
     """The compiled block; None: the run does not compile. See `engine.train.compiling`."""
+    spikes: SpikeGuard = field(init=False)
 
     def __post_init__(self) -> None:
         train = self.profile.train
@@ -112,6 +114,8 @@ class Run:
 
     @property
     def sequences(self) -> int:
+        guard = self.profile.guard
+        self.spikes = SpikeGuard(guard.spike_window, guard.spike_sigma, self.device)
         """Of a step, whatever the micro-batch."""
         return self.batch_size * self.accumulate
 
@@ -183,6 +187,7 @@ class Run:
         )
         self.step += 1
 
+            self.spikes,
     def set_batch(self, batch_size: int) -> None:
         """Micro-batches of another size from the next step on; a step keeps its sequences."""
         sequences = self.sequences
@@ -203,6 +208,7 @@ class Run:
         if self.steps_left is not None:
             self.steps_left -= 1
             if self.steps_left == 0 and self.step < self.total_steps:
+            pause_if_it_keeps_happening(self)
                 self.pause("stepped")
 
     def report(self) -> None:
@@ -219,8 +225,9 @@ class Run:
             )
         report = step_report(self)
         self.log.emit(report)
-        lean = self.profile.train.lean
-        if told := self.loss_guard.look(self.step, report.steps, report.skipped_steps, self.precision, lean):
+        for told in self.loss_guard.look(
+            report, self.spikes.read(), self.precision, lean=self.profile.train.lean
+        ):
             self.log.emit(told)
         if split := self.memory.take():
             self.log.emit(split)

@@ -38,6 +38,7 @@ def capture(run: Run) -> dict[str, Any]:
         "planner": run.planner.state(),
         "scaling": run.scaling.state_dict(),
         "rng": rng.capture(run.device),
+        "spikes": run.spikes.state(),
     }
 
 
@@ -64,6 +65,8 @@ def restore(run: Run, state: dict[str, Any]) -> None:
     run.last_saved = run.step
     run.scaling.load_state_dict(state["scaling"])
     rng.restore(state["rng"], run.device)
+    if "spikes" in state:
+        run.spikes.load_state(state["spikes"])
 
 
 def knows_batch(run: Run, state: dict[str, Any]) -> bool:

@@ -3,6 +3,9 @@
     plain   gradients of all micro-batches are gathered, their global norm is clipped, every slot is updated
     lean    each slot is updated inside backward, as soon as its gradients are complete, and they are freed
 
+A step whose loss or gradients are not finite, or whose loss or gradient norm is a spike, is left out on the device:
+the host neither waits nor learns of it before the next report.
+
 Whoever runs out of memory before anything was updated gets the same samples again in smaller micro-batches.
 """
 
@@ -24,6 +27,7 @@ from engine.train.metrics import Meter
 from engine.train.micro_batches import MicroBatches
 from engine.train.out_of_memory import give_back, is_out_of_memory
 from engine.train.rehearsal import generators, put_back
+from engine.train.spikes import SpikeGuard
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,8 @@ class _Done:
     loss: Tensor
     norm: Tensor
     tokens: int
-
-    @property
-    def finite(self) -> Tensor:
-        return torch.isfinite(self.loss) & torch.isfinite(self.norm)
+    finite: Tensor
+    spike: Tensor
 
 
 def _no_smaller(reason: str) -> None:
@@ -70,16 +72,18 @@ def take_step(
     memory: MemoryWatch,
     recipe: Recipe,
     make_smaller: Callable[[str], None] = _no_smaller,
+    guard: SpikeGuard | None = None,
 ) -> int:
     """Train on the micro-batches, each under its own plans; returns the tokens they held.
 
-    A step whose loss or gradient norm is not finite leaves weights and optimizer states as they were: the
-    decision is taken on the device, and the meter counts it. In lean mode only the loss is known in time: slots
-    updated before a bad gradient was met have moved.
+    A step whose loss or gradient norm is not finite or a spike leaves weights and optimizer states as they were:
+    the decision is taken on the device, and the meter counts it. In lean mode only the loss is known in time:
+    slots updated before a bad gradient was met have moved.
 
     Args:
         make_smaller: called with the reason when memory ran out, all that the attempt held being freed: it cuts
             the micro-batches, or raises what ends the run.
+        guard: judges spikes, and is told what became of the step; None: only what is not finite is left out.
     """
     watch = meter.stopwatch
     watch.begin()
@@ -88,9 +92,9 @@ def take_step(
     while True:
         try:
             if recipe.lean:
-                done = _lean(model, optimizer, batches, meter, memory, recipe)
+                done = _lean(model, optimizer, batches, meter, memory, recipe, guard)
             else:
-                done = _plain(model, optimizer, batches, scaling, meter, memory, recipe)
+                done = _plain(model, optimizer, batches, scaling, meter, memory, recipe, guard)
             break
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
@@ -101,13 +105,24 @@ def take_step(
         give_back(recipe.device)
         make_smaller(reason)
         put_back(before, recipe.device)
-    finite = done.finite
+    left_out = ~done.finite | done.spike
     if not recipe.lean:
-        optimizer.step(found_inf=(~finite).float())
+        optimizer.step(found_inf=left_out.float())
         optimizer.zero_grad()
     watch.lap("optimizer")
-    meter.add(done.loss, done.norm, finite, done.tokens, batches.active_slots)
+    if guard is not None:
+        # fp16 finds its scale by gradients that overflow: that is no trouble as long as the loss is finite.
+        trouble = left_out if recipe.dtype != torch.float16 else done.spike | ~torch.isfinite(done.loss)
+        guard.note(done.loss, done.norm, left_out, done.spike, trouble)
+    meter.add(done.loss, done.norm, done.finite, done.tokens, batches.active_slots, done.spike)
     return done.tokens
+
+
+def _judged(loss: Tensor, norm: Tensor, tokens: int, guard: SpikeGuard | None) -> _Done:
+    """Whether the step may be applied."""
+    finite = torch.isfinite(loss) & torch.isfinite(norm)
+    spike = torch.zeros_like(finite) if guard is None else guard.judge(loss, norm) & finite
+    return _Done(loss, norm, tokens, finite, spike)
 
 
 def _plain(
@@ -118,6 +133,7 @@ def _plain(
     meter: Meter,
     memory: MemoryWatch,
     recipe: Recipe,
+    guard: SpikeGuard | None,
 ) -> _Done:
     """Gather the gradients of all micro-batches, and clip them."""
     watch, dtype, device = meter.stopwatch, recipe.dtype, recipe.device
@@ -135,7 +151,7 @@ def _plain(
         total += loss.detach()
     memory.backward_done(recipe.step)
     scaling.unscale(model.parameters(), dtype)
-    return _Done(total, optimizer.clip(recipe.grad_clip), tokens)
+    return _judged(total, optimizer.clip(recipe.grad_clip), tokens, guard)
 
 
 def _lean(
@@ -145,8 +161,9 @@ def _lean(
     meter: Meter,
     memory: MemoryWatch,
     recipe: Recipe,
+    guard: SpikeGuard | None,
 ) -> _Done:
-    """Update each slot as soon as its gradients are complete; an update is left out if the loss is not finite."""
+    """Update each slot as soon as its gradients are complete; none is where the loss is not finite or a spike."""
     assert len(batches) == 1, "lean mode frees gradients as it goes: there is nothing to gather them in"
     assert recipe.dtype != torch.float16, "a slot's gradients are used before they could be unscaled"
     watch, device = meter.stopwatch, recipe.device
@@ -159,12 +176,14 @@ def _lean(
         whole = _with_gates(loss, model, rows, recipe.gate_l1)
     watch.lap("forward")
     loss = loss.detach()
-    bad_loss = (~torch.isfinite(loss)).float()
+    finite = torch.isfinite(loss)
+    spike = torch.zeros_like(finite) if guard is None else guard.judge(loss) & finite
+    bad_loss = (~finite | spike).float()
     with optimizer.in_backward(lr=recipe.lr, max_norm=recipe.grad_clip, found_inf=bad_loss) as update:
         whole.backward()
     watch.lap("backward")
     memory.backward_done(recipe.step)
-    return _Done(loss, update.norm, tokens)
+    return _Done(loss, update.norm, tokens, finite & torch.isfinite(update.norm), spike)
 
 
 def _with_gates(loss: Tensor, model: SlottedModel, rows: Sequence[BlockPlan], weight: float) -> Tensor:

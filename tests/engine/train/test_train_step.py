@@ -24,6 +24,7 @@ from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
 from engine.train.micro_batches import MicroBatches, smallest_cut
 from engine.train.recompute import one_kept, recomputed, with_recompute
+from engine.train.spikes import SpikeGuard
 from engine.train.step import Recipe, take_step
 
 CPU = torch.device("cpu")
@@ -49,10 +50,17 @@ class Bench:
     def batches(self, size: int, rows: Sequence[Sequence[BlockPlan]]) -> MicroBatches:
         return MicroBatches(Loader(self.shards, 16, size, 1), rows)
 
-    def step(self, batches: MicroBatches, recipe: Recipe) -> int:
+    def step(self, batches: MicroBatches, recipe: Recipe, guard: SpikeGuard | None = None) -> int:
         self.memory.begin_step()
         return take_step(
-            self.model, self.optimizer, batches, LossScaling(CPU), self.meter, self.memory, recipe
+            self.model,
+            self.optimizer,
+            batches,
+            LossScaling(CPU),
+            self.meter,
+            self.memory,
+            recipe,
+            guard=guard,
         )
 
     def gradients(self, rows: list[BlockPlan]) -> dict[str, Tensor]:
@@ -189,6 +197,38 @@ def test_lean_trains_and_without_clipping_gives_the_same_weights(shards: Shards)
         weights.append(bench.weights())
         assert bench.meter.read().skipped_steps == 0
     assert same(*weights)
+
+
+@pytest.mark.parametrize("lean", [False, True])
+@pytest.mark.parametrize("judged_by", ["loss", "norm"])
+def test_a_spike_leaves_everything_where_it_is_and_is_counted(
+    shards: Shards, judged_by: str, lean: bool
+) -> None:
+    bench, guard = Bench(shards), SpikeGuard(16, 6.0, CPU)
+    usual = {"values": [[1.0, 0.0]] * 16, "page": []}
+    recipe = replace(RECIPE, lean=lean)
+    bench.step(bench.batches(8, [[BlockPlan()] * 4]), recipe, guard)
+    before, states = bench.weights(), copied(bench.optimizer.state_tensors())
+    limits = [1.0, float("inf")] if judged_by == "loss" else [float("inf"), -5.0]
+    guard.load_state({**usual, "limits": limits})
+    bench.step(bench.batches(8, [[BlockPlan()] * 4]), recipe, guard)
+    if lean and judged_by == "norm":
+        assert not same(before, bench.weights()), "in lean mode the norm is known when everything has moved"
+        assert guard.read().spikes == 0
+        return
+    assert same(before, bench.weights())
+    assert same(states, bench.optimizer.state_tensors())
+    assert guard.read().spikes == 1
+    reading = bench.meter.read()
+    assert reading.skipped_steps == 1
+    assert reading.loss > 1, "what it was is shown"
+    guard.load_state({**usual, "limits": [float("inf")] * 2})
+    bench.step(bench.batches(8, [[BlockPlan()] * 4]), recipe, guard)
+    assert not same(before, bench.weights()), "one bad step never delays the next good one"
+
+
+def copied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in tensors.items()}
 
 
 def test_lean_leaves_everything_where_it_is_when_the_loss_is_bad(shards: Shards) -> None:
