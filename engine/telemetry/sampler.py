@@ -1,4 +1,4 @@
-"""The thread that looks at the machine once a period and says `Hardware`.
+"""The thread that looks at the machine once a period and says `Hardware`, and what is wrong with it.
 
 Started by the engine's run. It shares nothing with the training loop but the log's queue, so a slow disk, a
 hanging driver or a lost GPU never delays a step.
@@ -7,10 +7,10 @@ hanging driver or a lost GPU never delays a step.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from engine.protocol.events import Gpu, Hardware
+from engine.protocol.events import Event, Gpu, Hardware
 from engine.telemetry.host import Host
 from engine.telemetry.nvml_process import NvmlProcess
 
@@ -19,7 +19,12 @@ class Sampler:
     """Emits one `Hardware` event a period from `start` to `close`."""
 
     def __init__(
-        self, emit: Callable[[Hardware], None], every_s: float, disk_path: Path, nvml: bool = True
+        self,
+        emit: Callable[[Event], None],
+        every_s: float,
+        disk_path: Path,
+        nvml: bool = True,
+        judge: Callable[[Hardware], Iterable[Event]] = lambda _: (),
     ) -> None:
         """Nothing runs before `start`.
 
@@ -28,8 +33,10 @@ class Sampler:
             every_s: period.
             disk_path: on the file system whose free space matters: the run folder.
             nvml: look for NVIDIA GPUs, in a child process.
+            judge: what else to say after a sample.
         """
         self._emit = emit
+        self._judge = judge
         self._every_s = every_s
         self._host = Host(disk_path)
         self._nvml = NvmlProcess(every_s) if nvml else None
@@ -49,7 +56,10 @@ class Sampler:
     def _run(self) -> None:
         try:
             while True:
-                self._emit(self._sample())
+                seen = self._sample()
+                self._emit(seen)
+                for event in self._judge(seen):
+                    self._emit(event)
                 if self._stop.wait(self._every_s):
                     return
         finally:

@@ -115,8 +115,7 @@ class LossGuard:
                     step=step,
                     level="warning",
                     code="loss-spike",
-                    message=f"{where}: {spikes.describe()}; left out, as {_steps(trouble.count)} since step"
-                    f" {trouble.since_step}",
+                    message=f"{where}: {spikes.describe()}; left out{_in_all(trouble, spikes.spikes)}",
                     remedy="nothing, if it stays rare; else lower the learning rate, or look at the data",
                 )
             return
@@ -183,5 +182,5 @@ def _moved(step: int, trouble: Trouble) -> Alarm:
     )
 
 
-def _steps(count: int) -> str:
-    return f"{count:,} step{'s' * (count != 1)}"
+def _in_all(trouble: Trouble, now: int) -> str:
+    return f", {trouble.count:,} in all since step {trouble.since_step}" if trouble.count > now else ""

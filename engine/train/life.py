@@ -18,12 +18,14 @@ from engine.profile.derive import tokens_per_step
 from engine.protocol.events import LogLine, RunEnded, RunStarted
 from engine.runlog.lock import RunLock
 from engine.runlog.private import check_run_folder
-from engine.runlog.writer import LogWriter
+from engine.runlog.writer import LogWriter, Published
+from engine.telemetry.alarms import HardwareAlarms
 from engine.telemetry.sampler import Sampler
 from engine.text import one_line, sanitise
 from engine.train import compiling, snapshot
 from engine.train.build import Parts, build_parts, describe_machine, describe_model, profile_path
 from engine.train.fit import settle_batch
+from engine.train.hook import Hook
 from engine.train.loop import train
 from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
@@ -56,8 +58,19 @@ def run_engine(run_dir: Path, *, resume: bool) -> int:
 def _live(run_dir: Path, parts: Parts, past: Past) -> int:
     """From the opened log to the sealed one."""
     server: ControlServer | None = None
-    log = LogWriter(
-        run_dir, run_dir.name, on_frames=lambda frames: server.publish(frames) if server else None
+    hook: Hook | None = None
+
+    def written(frames: list[Published]) -> None:
+        if server:
+            server.publish(frames)
+        if hook:
+            hook.saw(frames)
+
+    log = LogWriter(run_dir, run_dir.name, on_frames=written)
+    hook = Hook(
+        parts.profile.guard.hook,
+        run_dir.name,
+        lambda text: log.emit(LogLine(level="warning", text=text)),
     )
     run = assemble(run_dir, parts, log)
     server = ControlServer(
@@ -70,19 +83,23 @@ def _live(run_dir: Path, parts: Parts, past: Past) -> int:
         rev=lambda: run.rev,
         step=lambda: run.step,
     )
-    sampler = Sampler(log.emit, parts.profile.telemetry.hardware_every_s, run_dir)
+    alarms = HardwareAlarms(lambda: run.step, on_gpu=parts.device.type == "cuda")
+    sampler = Sampler(log.emit, parts.profile.telemetry.hardware_every_s, run_dir, judge=alarms.look)
     with Signals() as signals:
         run.signals = signals.received
         try:
             server.start()
             sampler.start()
+            run.hang.start()
             ended, code = _train(run, parts, past, signals)
             log.commit(ended, durable=True)
             return code
         finally:
             sampler.close()
+            run.hang.close()
             run.writer.drain()
             server.close()  # before the log: a command that arrives now must find no closed log
+            hook.close()
             log.close()
 
 

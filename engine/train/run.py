@@ -7,6 +7,7 @@ the operator's word. Its methods are called from the training thread only.
 from __future__ import annotations
 
 import signal
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from engine.tokenizer.bpe import Tokenizer
 from engine.train import judge
 from engine.train.ending import finished
 from engine.train.guards import LossGuard, pause_if_it_keeps_happening
+from engine.train.hang import HangWatch
 from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
 from engine.train.micro_batches import MicroBatches
@@ -43,8 +45,9 @@ from engine.train.recompute import with_recompute
 from engine.train.report import step_report
 from engine.train.saving import DUE, save
 from engine.train.schedule import LrControl, scheduled_lr
-from engine.train.step import Recipe, take_step
 from engine.train.spikes import SpikeGuard
+from engine.train.stall import StalledData
+from engine.train.step import Recipe, take_step
 
 
 @dataclass
@@ -67,6 +70,7 @@ class Run:
     tokenizer: Tokenizer | None
     vocab_hash: str
     writer: CheckpointWriter = field(init=False)
+    hang: HangWatch = field(init=False)
 
     step: int = 0
     """Optimizer steps done."""
@@ -102,20 +106,23 @@ class Run:
     signals: list[int] = field(default_factory=list)
     """Signals received and not yet obeyed; handlers only append."""
     plan: Plan | None = None
+    spikes: SpikeGuard = field(init=False)
     loss_guard: LossGuard = field(default_factory=LossGuard)
+    stalled_data: StalledData = field(init=False)
     compilation: Compilation | None = None
     """The compiled block; None: the run does not compile. See `engine.train.compiling`."""
-    spikes: SpikeGuard = field(init=False)
 
     def __post_init__(self) -> None:
         train = self.profile.train
         self.batch_size, self.accumulate = train.batch_size, train.accumulate
         self.recompute = min(train.recompute, len(self.model.slot_names))
+        guard = self.profile.guard
+        self.spikes = SpikeGuard(guard.spike_window, guard.spike_sigma, self.device)
+        self.stalled_data = StalledData(guard.stalled_data_share, self.profile.data.dir)
+        self.hang = HangWatch(self.log.emit, sys.stderr)
 
     @property
     def sequences(self) -> int:
-        guard = self.profile.guard
-        self.spikes = SpikeGuard(guard.spike_window, guard.spike_sigma, self.device)
         """Of a step, whatever the micro-batch."""
         return self.batch_size * self.accumulate
 
@@ -163,10 +170,15 @@ class Run:
     def take_step(self) -> None:
         """One optimizer step under the plan."""
         assert self.plan is not None, "slots are chosen before the step"
-        train = self.profile.train
         plans = self.plan.blocks(dtype_of, self.batch_size, self.accumulate, self.device)
         batches = MicroBatches(self.loader, [with_recompute(rows, self.recompute) for rows in plans])
         self.memory.begin_step()
+        with self.hang.busy(self.step, self.meter.seconds_per_step):
+            self._take_step(batches)
+        self.step += 1
+
+    def _take_step(self, batches: MicroBatches) -> None:
+        train = self.profile.train
         self.tokens += take_step(
             self.model,
             self.optimizer,
@@ -184,10 +196,9 @@ class Run:
                 lean=train.lean,
             ),
             lambda reason: make_smaller(self, batches, reason),
-        )
-        self.step += 1
-
             self.spikes,
+        )
+
     def set_batch(self, batch_size: int) -> None:
         """Micro-batches of another size from the next step on; a step keeps its sequences."""
         sequences = self.sequences
@@ -205,10 +216,10 @@ class Run:
         """Report if it is time to, and count down a `step` command."""
         if self.meter.due():
             self.report()
+            pause_if_it_keeps_happening(self)
         if self.steps_left is not None:
             self.steps_left -= 1
             if self.steps_left == 0 and self.step < self.total_steps:
-            pause_if_it_keeps_happening(self)
                 self.pause("stepped")
 
     def report(self) -> None:
@@ -223,12 +234,15 @@ class Run:
             raise SlotdeckError(
                 f"{self.run_dir} is gone: deleted or moved while it trained", "start a new run"
             )
-        report = step_report(self)
+        with self.hang.busy(self.step, self.meter.seconds_per_step):
+            report = step_report(self)
         self.log.emit(report)
         for told in self.loss_guard.look(
             report, self.spikes.read(), self.precision, lean=self.profile.train.lean
         ):
             self.log.emit(told)
+        if stalled := self.stalled_data.look(report):
+            self.log.emit(stalled)
         if split := self.memory.take():
             self.log.emit(split)
 
