@@ -41,7 +41,7 @@ class Point:
 
     kept: int
     gone: tuple[int, ...]
-    """Slot numbers, in the order in which they went."""
+    """Positions in the curve's `slots`, in the order in which they went."""
     loss: float
     """Nats per validation token."""
 
@@ -135,7 +135,8 @@ def elastic_curve(
     Raises:
         SlotdeckError: a number in `keep` that the depth does not allow.
     """
-    depth = len(model.slots())
+    there = model.remaining
+    depth = len(there)
     kept = check_keep(keep, depth) if keep else default_keep(depth)
     if not kept:
         raise SlotdeckError(f"a model of {depth} block has none to take out", "train a deeper one")
@@ -147,7 +148,7 @@ def elastic_curve(
         return Point(depth - len(gone), tuple(gone), ruler.loss(validation, gone))
 
     return Curve(
-        slots=tuple(model.slot_names),
+        slots=tuple(model.slot_names[i] for i in there),
         loss=ruler.loss(validation, ()),
         greedy=tuple(without(order[: depth - k]) for k in kept),
         random=tuple(
@@ -159,6 +160,31 @@ def elastic_curve(
         probe_tokens=_tokens(probe),
         seed=seed,
     )
+
+
+def least_useful(
+    model: SlottedModel,
+    probe: Batches,
+    count: int,
+    *,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    told: Told | None = None,
+) -> list[int]:
+    """The slots to do without first: each the one whose absence costs least on the probe, given those before it.
+
+    Args:
+        model: on `device`; left as it came.
+        count: how many, fewer than there are.
+
+    Returns:
+        Slot numbers, in the order in which they would go.
+    """
+    there = model.remaining
+    assert 0 < count < len(there), f"{count} of {len(there)} slots"
+    passes = sum(range(len(there) - count + 1, len(there) + 1))
+    ruler = _Ruler(model, device, dtype, passes * len(probe), told)
+    return [there[i] for i in _greedy_order(ruler, probe, len(there), count)]
 
 
 def _greedy_order(ruler: _Ruler, probe: Batches, depth: int, count: int) -> list[int]:
@@ -178,11 +204,14 @@ class _Ruler:
         self, model: SlottedModel, device: torch.device, dtype: torch.dtype, total: int, told: Told | None
     ) -> None:
         self._model, self._device, self._dtype = model, device, dtype
+        self._there = model.remaining
         self._done, self._total, self._told = 0, total, told
 
     def loss(self, batches: Batches, gone: Sequence[int]) -> float:
-        """Nats per token without the blocks `gone`."""
-        blocks = [BlockPlan(duty=0.0 if i in gone else 1.0) for i in range(len(self._model.slots()))]
+        """Nats per token without the blocks at these positions among those that are there."""
+        blocks = [BlockPlan()] * len(self._model.slots())
+        for position in gone:
+            blocks[self._there[position]] = BlockPlan(duty=0.0)
         loss, _ = validate(self._model, batches, self._dtype, self._device, lambda *_: self._count(), blocks)
         return loss
 

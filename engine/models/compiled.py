@@ -38,7 +38,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.models import toolchain
-from engine.models.slotted import SlotCall, SlottedModel, frozen_unless
+from engine.models.slotted import Gone, SlotCall, SlottedModel, frozen_unless
 from engine.precision.policy import name_of
 from engine.text import one_line
 
@@ -122,7 +122,7 @@ class Compilation:
         """In a line, for the log."""
         if not self.on:
             return f"blocks run eagerly: {self.why_off}"
-        slots = len(self._model.slot_names)
+        slots = len(self._model.remaining)
         return f"{slots} blocks share {self.graphs} compiled graphs, {self.recompiles} made while training"
 
     def missing(self, wanted: Sequence[Variant]) -> list[Variant]:
@@ -172,6 +172,7 @@ class Compilation:
     def _rehearse(self, variant: Variant) -> None:
         """Run every slot once, forward and backward, on zeros: each is given the chance to need its own graph."""
         slots, device = self._model.slots(), self._model.head_weight().device
+        slots = [slot for slot in slots if not isinstance(slot, Gone)]
         was_training, self._warming = self._model.training, True
         try:
             self._model.train(variant.learning)

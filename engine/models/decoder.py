@@ -129,6 +129,10 @@ class Decoder(SlottedModel):
         """The blocks, first to last."""
         return list(self.blocks)
 
+    def put_slot(self, slot: int, module: nn.Module) -> None:
+        """Another module in a block's place."""
+        self.blocks[slot] = module
+
     def stem(self) -> list[nn.Module]:
         """Embeddings and final norm; the head is the token embedding again."""
         return [self.wte, self.wpe, self.norm_final]

@@ -99,7 +99,7 @@ def load_weights(model: Decoder, folder: Path) -> str:
             ours.copy_(tensor.T if pair.transposed else tensor)
     padding = model.wte.num_embeddings - config.vocab_size
     padded = f", {padding} rows of padding at their mean" if padding else ""
-    return f"{len(model.blocks)} blocks, vocabulary {config.vocab_size:,}{padded}"
+    return f"{len(model.remaining)} blocks, vocabulary {config.vocab_size:,}{padded}"
 
 
 def hf_tensors(model: Decoder, dtype: torch.dtype) -> dict[str, Tensor]:
@@ -110,7 +110,7 @@ def hf_tensors(model: Decoder, dtype: torch.dtype) -> dict[str, Tensor]:
         dtype: of the tensors returned; fp32 is exact.
     """
     ours: dict[str, Tensor] = {name: p.detach() for name, p in model.named_parameters()}
-    for i, block in enumerate(_blocks(model)):
+    for i, block in _blocks(model):
         ours |= {f"blocks.{i}.{name}": tensor for name, tensor in block.folded().items()}
     tensors: dict[str, Tensor] = {}
     for pair in _pairs(model, model.vocab_size):
@@ -120,17 +120,18 @@ def hf_tensors(model: Decoder, dtype: torch.dtype) -> dict[str, Tensor]:
     return tensors
 
 
-def _blocks(model: Decoder) -> list[Block]:
-    return cast("list[Block]", list(model.blocks))
+def _blocks(model: Decoder) -> list[tuple[int, Block]]:
+    """Those that are there, with their numbers; going out they are numbered afresh."""
+    return [(i, cast("Block", model.blocks[i])) for i in model.remaining]
 
 
 def _pairs(model: Decoder, vocab_size: int) -> Iterator[Pair]:
     """Every tensor of a GPT-2 of this model's sizes, biases included."""
     for ours, theirs in STEM.items():
         yield from _parts(getattr(model, ours), ours, theirs, vocab_size)
-    for i, block in enumerate(_blocks(model)):
+    for h, (i, block) in enumerate(_blocks(model)):
         for ours, theirs in BLOCK.items():
-            yield from _parts(getattr(block, ours), f"blocks.{i}.{ours}", f"h.{i}.{theirs}", vocab_size)
+            yield from _parts(getattr(block, ours), f"blocks.{i}.{ours}", f"h.{h}.{theirs}", vocab_size)
 
 
 def _parts(module: nn.Module, ours: str, theirs: str, vocab_size: int) -> Iterator[Pair]:
@@ -148,7 +149,7 @@ def _check_sizes(model: Decoder, config: GPT2Config, folder: Path) -> None:
     """The sizes that the folder tells against the profile's, and a remedy that names the keys."""
     there = {"n_layer": config.n_layer, "n_head": config.n_head}
     there |= {"n_embd": config.n_embd, "seq_len": config.n_positions}
-    here = {"n_layer": len(model.blocks), "n_head": _blocks(model)[0].n_head}
+    here = {"n_layer": len(model.remaining), "n_head": _blocks(model)[0][1].n_head}
     here |= {"n_embd": model.wpe.embedding_dim, "seq_len": model.seq_len}
     told, remedies = [], []
     if keys := [key for key in there if there[key] != here[key]]:

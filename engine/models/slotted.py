@@ -10,6 +10,7 @@ parameters) and how it embeds, closes and scores. This file then runs any plan o
                     and only the masked rows are computed
     trained=False   forward only: the slot's parameters get no gradient, its input still does
     recompute       only the block's input is kept for backward, which runs the block again first: the same bits
+    pruned          the block is gone: `Gone` keeps its place, so every other slot keeps its number and name
 
 Which of these happens is decided here in plain Python, outside the blocks, so a block can be compiled once
 and a new plan never retraces it.
@@ -24,8 +25,9 @@ Shapes: B sequences, T positions, D model width, S sequences of a subset, V voca
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -61,6 +63,14 @@ class BlockPlan:
         assert self.duty in (0.0, 1.0) or self.subset is not None, "a duty between 0 and 1 needs its subset"
 
 
+class Gone(nn.Module):
+    """The place of a pruned slot: no parameters, and the stream goes by."""
+
+    def forward(self, x_BTD: Tensor, dtype: torch.dtype) -> Tensor:  # noqa: ARG002
+        """The stream as it came."""
+        return x_BTD
+
+
 class SlottedModel(nn.Module, ABC):
     """A language model made of a stem and slots."""
 
@@ -86,8 +96,12 @@ class SlottedModel(nn.Module, ABC):
         """The blocks, in the order of `slot_names`.
 
         Each is called as `slot(x_BTD, dtype)` with the fp32 stream of any number of sequences, and returns the
-        stream after it, same shape and dtype, its matmuls done in `dtype`.
+        stream after it, same shape and dtype, its matmuls done in `dtype`. A pruned one is a `Gone`.
         """
+
+    @abstractmethod
+    def put_slot(self, slot: int, module: nn.Module) -> None:
+        """Another module in a slot's place. For `prune_to`."""
 
     @abstractmethod
     def stem(self) -> list[nn.Module]:
@@ -105,6 +119,37 @@ class SlottedModel(nn.Module, ABC):
         assert len(self.slot_names) == len(set(self.slot_names)) == len(self.slots()), (
             "one name for each slot"
         )
+
+    # -- pruning -----------------------------------------------------------------------------------------
+
+    @property
+    def pruned(self) -> list[int]:
+        """Slots that are gone, ascending."""
+        return [i for i, slot in enumerate(self.slots()) if isinstance(slot, Gone)]
+
+    @property
+    def remaining(self) -> list[int]:
+        """Slots that are there, ascending: all of them until some are pruned."""
+        return [i for i, slot in enumerate(self.slots()) if not isinstance(slot, Gone)]
+
+    def prune_to(self, gone: Collection[int]) -> None:
+        """Make `gone` the pruned slots, no more and no fewer. Their parameters leave the model.
+
+        A slot that comes back has the shape of its neighbours and no weights of its own: the caller loads them.
+        """
+        slots = self.slots()
+        assert set(gone) < set(range(len(slots))), f"{sorted(gone)} of {len(slots)} slots: one must remain"
+        pattern = slots[self.remaining[0]]
+        for i in set(self.pruned) - set(gone):
+            self.put_slot(i, deepcopy(pattern))
+        for i in gone:
+            self.put_slot(i, Gone())
+        self.check_partition()
+
+    def prefix_of(self, slot: int) -> str:
+        """What the names of a slot's parameters begin with: `blocks.3.`."""
+        there = self.slots()[slot]
+        return next(name for name, module in self.named_modules() if module is there) + "."
 
     # -- residual gates ----------------------------------------------------------------------------------
 
@@ -125,7 +170,8 @@ class SlottedModel(nn.Module, ABC):
         """
         gates = self.gates()
         if blocks is not None and gates:
-            gates = [g for g, plan in zip(gates, blocks, strict=True) if plan.duty > 0 and plan.trained]
+            there = [blocks[i] for i in self.remaining]
+            gates = [g for g, plan in zip(gates, there, strict=True) if plan.duty > 0 and plan.trained]
         if not gates:
             return torch.zeros((), device=self.head_weight().device)
         return torch.stack(gates).abs().sum()
@@ -155,11 +201,11 @@ class SlottedModel(nn.Module, ABC):
         slots, call = self.slots(), self.compiled or _plainly
         if blocks is None:
             for slot in slots:
-                x_BTD = call(slot, x_BTD, dtype)
+                x_BTD = x_BTD if isinstance(slot, Gone) else call(slot, x_BTD, dtype)
             return x_BTD
         assert len(blocks) == len(slots), f"a plan of {len(blocks)} rows for {len(slots)} slots"
         for slot, plan in zip(slots, blocks, strict=True):
-            if plan.duty > 0:
+            if plan.duty > 0 and not isinstance(slot, Gone):
                 x_BTD = _run_slot(call, slot, x_BTD, plan, plan.dtype or dtype)
         return x_BTD
 

@@ -54,28 +54,30 @@ class SlottedOptimizer:
         Raises:
             SlotdeckError: this torch, or what is installed beside it, lacks the rule.
         """
-        self.groups = slot_groups(model)
         self.lr = profile.lr
         """The next update's learning rate."""
         self.updates = 0
         """Updates begun, those left out included."""
         self._profile = profile
-        self._parameters = dict(model.named_parameters())
-        self._rounds = any(p.dtype != torch.float32 for p in self._parameters.values())
         self._rounding = Rounding(seed)
+        self._elsewhere: Rule = AdamW(profile)
+        self._of_matrices = self._elsewhere if profile.name == "adamw" else RULES[profile.name](profile)
+        self._states: dict[int, SlotStates] = {}
+        self._take_up(model)
+        self._rounds = any(p.dtype != torch.float32 for p in self._parameters.values())
         self._device = next(iter(self._parameters.values())).device
-        elsewhere = AdamW(profile)
-        of_matrices = elsewhere if profile.name == "adamw" else RULES[profile.name](profile)
-        placed = {
-            name: (group.slot, of_matrices if group.of_matrices else elsewhere)
-            for group in self.groups
-            for name in group.names
-        }
-        members: dict[int, dict[str, Ruled]] = {slot: {} for slot in (STEM, *range(len(model.slots())))}
-        for name, p in self._parameters.items():
-            slot, rule = placed[name]
-            members[slot][name] = Ruled(p, rule)
-        self._states = {slot: SlotStates(owned) for slot, owned in members.items()}
+
+    def follow(self, model: SlottedModel) -> None:
+        """The model's slots were pruned, or came back: forget the states of parameters that are gone.
+
+        Every other state stays as it is, parked ones too. A slot that came back has none until it is loaded or
+        updated.
+        """
+        before = self._states
+        self._take_up(model)
+        for slot, states in self._states.items():
+            states.states = {n: s for n, s in before[slot].states.items() if n in states.members}
+            states.parked = before[slot].parked
 
     # -- a step ------------------------------------------------------------------------------------------
 
@@ -243,6 +245,21 @@ class SlottedOptimizer:
             self.updates = int(tensors[_COUNT])
 
     # -- inside ------------------------------------------------------------------------------------------
+
+    def _take_up(self, model: SlottedModel) -> None:
+        """The model's parameters by slot, each with its rule; no states yet."""
+        self.groups = slot_groups(model)
+        self._parameters = dict(model.named_parameters())
+        placed = {
+            name: (group.slot, self._of_matrices if group.of_matrices else self._elsewhere)
+            for group in self.groups
+            for name in group.names
+        }
+        members: dict[int, dict[str, Ruled]] = {slot: {} for slot in (STEM, *range(len(model.slots())))}
+        for name, p in self._parameters.items():
+            slot, rule = placed[name]
+            members[slot][name] = Ruled(p, rule)
+        self._states = {slot: SlotStates(owned) for slot, owned in members.items()}
 
     def _layouts(self) -> dict[str, list[tuple[str, Part]]]:
         return {

@@ -6,7 +6,6 @@ at work in the same folder.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,7 @@ class Chosen:
     manifest: Manifest
     profile: Profile
     model: Decoder
-    """On the CPU, every parameter fp32; as many blocks as the checkpoint has."""
+    """On the CPU, every parameter fp32; without the blocks that the checkpoint's run had pruned."""
     vocab_hash: str
     """Of the data it was trained on; empty where the data does not name it."""
 
@@ -73,7 +72,8 @@ def choose(run_dir: Path, checkpoint: str = NEWEST) -> Chosen:
             f"{folder} cannot be used: {one_line(str(error), 300)}", "name another with --checkpoint"
         ) from None
     profile = load_profile(run_dir / "profile.toml")
-    return Chosen(manifest, profile, _model(run_dir, profile, tensors, folder), state["vocab_hash"])
+    gone: list[str] = state.get("pruned", [])
+    return Chosen(manifest, profile, _model(run_dir, profile, tensors, gone, folder), state["vocab_hash"])
 
 
 def _folder(root: Path, checkpoint: str) -> Path:
@@ -109,12 +109,13 @@ def _folder(root: Path, checkpoint: str) -> Path:
     return min(measured)[1]
 
 
-def _model(run_dir: Path, profile: Profile, tensors: dict[str, Tensor], folder: Path) -> Decoder:
+def _model(
+    run_dir: Path, profile: Profile, tensors: dict[str, Tensor], gone: list[str], folder: Path
+) -> Decoder:
     """The profile's model over the vocabulary that the log tells, with the checkpoint's tensors."""
-    n_layer = len({match[1] for name in tensors if (match := re.match(r"blocks\.(\d+)\.", name))})
-    config = msgspec.structs.replace(profile.model, n_layer=n_layer)
-    model = build_model(config, _vocab_size(run_dir))
+    model = build_model(profile.model, _vocab_size(run_dir))
     assert isinstance(model, Decoder), "the profile knows no other family"
+    model.prune_to([i for i, name in enumerate(model.slot_names) if name in gone])
     wanted = {name: tuple(p.shape) for name, p in model.state_dict().items()}
     there = {name: tuple(t.shape) for name, t in tensors.items()}
     if odd := sorted(name for name in wanted | there if wanted.get(name) != there.get(name)):

@@ -79,13 +79,13 @@ def export(
         raise SlotdeckError(
             f"--dtype {dtype!r} is no choice{nearest(dtype, names)}", f"use {' or '.join(names)}"
         )
-    _check_free(target, overwrite)
+    check_free(target, overwrite)
     chosen = choose(run_dir, checkpoint)
     tokenizer, notes = _tokenizer(chosen)
     tensors = hf_tensors(chosen.model, DTYPES[dtype])
     try:
         with staged(target, option="--to") as folder:
-            _save_tensors(folder / SINGLE, tensors)
+            save_tensors(folder / SINGLE, tensors)
             for name, content in _texts(chosen, tokenizer, DTYPES[dtype]).items():
                 write_file(folder / name, content)
             seals = {path.name: seal(path) for path in sorted(folder.iterdir())}
@@ -101,10 +101,11 @@ def export(
                 "source_sha256": chosen.manifest.files[MODEL].sha256,
                 "dtype": dtype,
                 "gates_folded": chosen.profile.model.gates,
+                "pruned": [chosen.model.slot_names[i] for i in chosen.model.pruned],
                 "vocab_hash": chosen.vocab_hash,
                 "files": seals,
             }
-            write_file(folder / SIDECAR, _pretty(story))
+            write_file(folder / SIDECAR, pretty(story))
     except (OSError, SafetensorError) as error:
         why = getattr(error, "strerror", None) or one_line(str(error), 200)
         full = getattr(error, "errno", None) == errno.ENOSPC
@@ -114,14 +115,15 @@ def export(
         folder=target,
         checkpoint=chosen.manifest.name,
         step=chosen.manifest.step,
-        n_layer=len(chosen.model.blocks),
+        n_layer=len(chosen.model.remaining),
         num_params=sum(tensor.numel() for tensor in tensors.values()),
         total_bytes=sum(sealed.bytes for sealed in seals.values()),
         notes=notes,
     )
 
 
-def _check_free(target: Path, overwrite: bool) -> None:
+def check_free(target: Path, overwrite: bool) -> None:
+    """Refuse a target that is neither absent, nor empty, nor an earlier export that may be replaced."""
     if not target.exists():
         return
     if not target.is_dir():
@@ -153,7 +155,7 @@ def _texts(chosen: Chosen, tokenizer: Tokenizer | None, dtype: torch.dtype) -> d
     eot_id = tokenizer.eot_id if tokenizer else None
     files = {
         hf_config.NAME: hf_config.to_json(
-            n_layer=len(model.blocks),
+            n_layer=len(model.remaining),
             n_head=chosen.profile.model.n_head,
             n_embd=chosen.profile.model.n_embd,
             n_positions=model.seq_len,
@@ -165,7 +167,7 @@ def _texts(chosen: Chosen, tokenizer: Tokenizer | None, dtype: torch.dtype) -> d
     if tokenizer:
         token = tokenizer.eot_token
         files[meta.TOKENIZER_NAME] = tokenizer.to_json().encode()
-        files["tokenizer_config.json"] = _pretty(
+        files["tokenizer_config.json"] = pretty(
             {
                 "tokenizer_class": "PreTrainedTokenizerFast",
                 "model_max_length": model.seq_len,
@@ -174,11 +176,12 @@ def _texts(chosen: Chosen, tokenizer: Tokenizer | None, dtype: torch.dtype) -> d
                 "unk_token": token,
             }
         )
-        files["generation_config.json"] = _pretty({"bos_token_id": eot_id, "eos_token_id": eot_id})
+        files["generation_config.json"] = pretty({"bos_token_id": eot_id, "eos_token_id": eot_id})
     return files
 
 
-def _save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+def save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """Into a new safetensors file, put on the disk."""
     save_file(tensors, path, metadata={"format": "pt"})
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -187,5 +190,6 @@ def _save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
         os.close(fd)
 
 
-def _pretty(content: dict[str, Any]) -> bytes:
+def pretty(content: dict[str, Any]) -> bytes:
+    """JSON for people."""
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"

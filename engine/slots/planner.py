@@ -6,6 +6,7 @@ The plan of step N follows from the settings, the seed and N alone: nothing that
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -30,22 +31,26 @@ class Planner:
         self._window = len(DUTIES) - 1  # the smallest that can do every duty
         self._holds: dict[int, Hold] = {}
         self._precision: dict[int, str] = {}
+        self._gone: frozenset[int] = frozenset()
 
     # -- plans -------------------------------------------------------------------------------------------
 
     def plan(self, step: int) -> Plan:
         """What every slot does in the step that follows `step` steps done."""
         self._holds = {i: hold for i, hold in self._holds.items() if hold.in_force(step)}
-        stays = self._stays()
-        keep = self.policy.keep(step, self._total_steps, stays)
-        drawn = self.policy.draw(step, self._profile.seed, len(stays))
-        rows = [self._row(i, keep[i], drawn[i], stays[i]) for i in range(len(stays))]
+        there, stays = self.remaining, self._stays()
+        keep = dict(zip(there, self.policy.keep(step, self._total_steps, stays), strict=True))
+        # Pruned slots draw too, so that what the others do stays as it was.
+        drawn = self.policy.draw(step, self._profile.seed, len(self.slot_names))
+        rows = [SlotPlan(duty=0.0, trained=False, pruned=True, reason="pruned")] * len(self.slot_names)
+        for i, on in zip(there, stays, strict=True):
+            rows[i] = self._row(i, keep[i], drawn[i], on)
         if not any(row.duty for row in rows):
             self._rescue(rows, keep, drawn)
         return Plan(
             rows=tuple(rows),
             policy=self.policy.name,
-            reason=self._summary(step, keep),
+            reason=self._summary(step, list(keep.values())),
             draw=f"sequences:{self._profile.seed}:{step}",
             inverse=self._profile.scale == "inverse",
         )
@@ -59,6 +64,34 @@ class Planner:
         for slot, hold in self._holds.items():
             self._check_duty(slot, hold, sequences)
         self._window = sequences
+
+    # -- pruning -----------------------------------------------------------------------------------------
+
+    @property
+    def remaining(self) -> list[int]:
+        """Slots that are there, ascending."""
+        return [i for i in range(len(self.slot_names)) if i not in self._gone]
+
+    def check_prune(self, slots: Collection[int]) -> None:
+        """Whether the model can do without these as well.
+
+        Raises:
+            SlotdeckError: no slot would be left, or none that works.
+        """
+        left = [i for i in self.remaining if i not in slots]
+        if not left:
+            raise SlotdeckError("no slot would be left", "name fewer: the last one stays")
+        if all(i in self._holds and not self._holds[i].duty for i in left):
+            raise SlotdeckError(
+                "no slot would be left on: the others are banned", "release one of them first"
+            )
+
+    def prune_to(self, gone: Collection[int]) -> None:
+        """These slots are not there, all others are. What was said about those that are gone is forgotten."""
+        assert set(gone) < set(range(len(self.slot_names))), "one slot must remain"
+        self._gone = frozenset(gone)
+        self._holds = {i: hold for i, hold in self._holds.items() if i not in self._gone}
+        self._precision = {i: name for i, name in self._precision.items() if i not in self._gone}
 
     # -- the operator's word -----------------------------------------------------------------------------
 
@@ -113,13 +146,19 @@ class Planner:
         """`"3"` or `"block.3"` -> 3.
 
         Raises:
-            SlotdeckError: no such slot; the nearest is named.
+            SlotdeckError: no such slot, the nearest is named; or it is pruned.
         """
-        word = text.strip()
+        word, found = text.strip(), None
         if word in self.slot_names:
-            return self.slot_names.index(word)
-        if word.isascii() and word.isdigit() and int(word) < len(self.slot_names):
-            return int(word)
+            found = self.slot_names.index(word)
+        elif word.isascii() and word.isdigit() and len(word) <= 9 and int(word) < len(self.slot_names):
+            found = int(word)
+        if found in self._gone:
+            raise SlotdeckError(
+                f"{self.slot_names[found]} is pruned", "roll back to a checkpoint that has it"
+            )
+        if found is not None:
+            return found
         last = len(self.slot_names) - 1
         raise SlotdeckError(
             f"no slot {text!r}{nearest(word, self.slot_names)}",
@@ -147,6 +186,7 @@ class Planner:
         """An independent one with the same settings, to try a change on."""
         other = Planner(self._profile, len(self.slot_names), self.slot_names, self._total_steps)
         other.set_window(self._window)
+        other.prune_to(self._gone)
         other.load_state(self.state())
         return other
 
@@ -180,10 +220,10 @@ class Planner:
     # -- inside ------------------------------------------------------------------------------------------
 
     def _stays(self) -> list[bool]:
-        """Slots the policy never drops."""
-        last = len(self.slot_names) - 1
+        """Of the slots that are there, those the policy never drops."""
+        there = self.remaining
         first_stays, last_stays = self._profile.keep_first, self._profile.keep_last
-        return [(i == 0 and first_stays) or (i == last and last_stays) for i in range(last + 1)]
+        return [(i == there[0] and first_stays) or (i == there[-1] and last_stays) for i in there]
 
     def _row(self, slot: int, keep: float, drawn: float, stays: bool) -> SlotPlan:
         precision = self._precision.get(slot, "")
@@ -203,7 +243,7 @@ class Planner:
         if self.policy.name == "all":
             return 1.0, "every slot works"
         if stays:
-            return 1.0, "first block stays on" if slot == 0 else "last block stays on"
+            return 1.0, "first block stays on" if slot == self.remaining[0] else "last block stays on"
         duties = possible_duties(self._window) if self.policy.grain == "sequence" else WHOLE
         duty, chance = dither(keep, drawn, duties)
         if chance == 1.0:
@@ -213,9 +253,9 @@ class Planner:
             return duty, f"drew {drawn:.2f} {sign} keep {keep:.2f}"
         return duty, f"keep {keep:.2f}: drew {drawn:.2f} {sign} {chance:.2f}"
 
-    def _rescue(self, rows: list[SlotPlan], keep: list[float], drawn: list[float]) -> None:
+    def _rescue(self, rows: list[SlotPlan], keep: dict[int, float], drawn: list[float]) -> None:
         """The draw left no slot on: the free one that came nearest works."""
-        free = [i for i, row in enumerate(rows) if not row.held]
+        free = [i for i in keep if not rows[i].held]
         assert free, "holds that leave no slot on are refused when they are made"
         nearest_slot = max(free, key=lambda i: keep[i] - drawn[i])
         rows[nearest_slot] = SlotPlan(
@@ -234,7 +274,7 @@ class Planner:
     def _hold(self, slot: int, hold: Hold) -> None:
         self._check_duty(slot, hold, self._window)
         holds = {**self._holds, slot: hold}
-        if len(holds) == len(self.slot_names) and not any(h.duty for h in holds.values()):
+        if len(holds) == len(self.remaining) and not any(h.duty for h in holds.values()):
             raise SlotdeckError(
                 f"{hold.kind} {self.slot_names[slot]}: no slot would be left on", "release another slot first"
             )

@@ -97,7 +97,7 @@ def table(run: Run, *, precision: str = "", batch_size: int = 0, slot_precision:
     """Every variant that the run can ask for as it stands, or with one setting changed."""
     size = batch_size or run.batch_size
     counts = passing_counts(size, run.sequences // size)
-    slots = {run.planner.precision_of(i) for i in range(len(run.planner.slot_names))} | {slot_precision}
+    slots = {run.planner.precision_of(i) for i in run.planner.remaining} | {slot_precision}
     names = [precision or run.precision, *sorted(slots - {""})]
     dtypes: list[torch.dtype] = [dtype_of(name) for name in names]
     return variants(counts, train_seq_len(run.profile), dtypes, run.validation.batch_sizes)

@@ -30,13 +30,12 @@ class MemoryWatch:
         lean: bool = False,
     ) -> None:
         """`lean`: gradients are freed inside backward, so their peak is told: the stem's and two blocks'."""
-        self._slots = [list(slot.parameters()) for slot in model.slots()]
-        self._stem = model.stem_parameters()
+        self._model = model
         self._optimizer = optimizer
-        self._lean_gradients = _stem_and_two_blocks(self._stem, self._slots) if lean else None
+        self._lean = lean
         self._device = device
         self._clock_s = clock_s
-        self._saved = SavedTensors(model.parameters()) if device.type != "cuda" else None
+        self._saved: SavedTensors | None = None
         self._next_s = float("-inf")
         self._measuring = False
         self._split: MemorySplit | None = None
@@ -44,6 +43,8 @@ class MemoryWatch:
     def begin_step(self) -> None:
         """Decide whether this step is measured."""
         self._measuring = self._clock_s() >= self._next_s
+        if self._measuring and self._device.type != "cuda":
+            self._saved = SavedTensors(self._model.parameters())  # afresh: slots may have been pruned
 
     @contextmanager
     def forward(self) -> Iterator[None]:
@@ -66,15 +67,17 @@ class MemoryWatch:
         """After the last backward pass, while gradients are there."""
         if not self._measuring:
             return
+        slots = [list(slot.parameters()) for slot in self._model.slots()]
+        stem = self._model.stem_parameters()
         self._split = memory_split(
             step,
             self._device,
-            slots=self._slots,
-            stem=self._stem,
-            slot_states=[self._state_bytes(i) for i in range(len(self._slots))],
+            slots=slots,
+            stem=stem,
+            slot_states=[self._state_bytes(i) for i in range(len(slots))],
             stem_states=self._optimizer.stem_bytes(),
             saved=self._saved,
-            peak_gradients=self._lean_gradients,
+            peak_gradients=_stem_and_two_blocks(stem, slots) if self._lean else None,
         )
         self._next_s = self._clock_s() + EVERY_S
         self._measuring = False

@@ -72,7 +72,7 @@ def make_smaller(run: Run, batches: MicroBatches, reason: str) -> None:
 
 def smaller(run: Run) -> str:
     """The remedy when one sequence is too much."""
-    blocks = len(run.model.slot_names)
+    blocks = len(run.model.remaining)
     ways = ["take a smaller model or shorter sequences"]
     if run.sequences == 1 and not run.profile.train.lean:
         ways.insert(0, "train.lean=true")

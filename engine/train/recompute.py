@@ -5,7 +5,7 @@ Used by the run for every plan, and by warm-up for the passes it rehearses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from engine.models.slotted import BlockPlan
@@ -17,12 +17,13 @@ def recomputed(count: int, num_slots: int) -> list[bool]:
     return [(i + 1) * count // num_slots > i * count // num_slots for i in range(num_slots)]
 
 
-def with_recompute(rows: Sequence[BlockPlan], count: int) -> list[BlockPlan]:
-    """The same plans, `count` of them recomputed."""
+def with_recompute(rows: Sequence[BlockPlan], count: int, gone: Collection[int] = ()) -> list[BlockPlan]:
+    """The same plans, `count` of those that are not `gone` recomputed."""
     if not count:
         return list(rows)
-    flags = recomputed(count, len(rows))
-    return [replace(row, recompute=True) if flag else row for row, flag in zip(rows, flags, strict=True)]
+    there = [i for i in range(len(rows)) if i not in gone]
+    flagged = {i for i, flag in zip(there, recomputed(count, len(there)), strict=True) if flag}
+    return [replace(row, recompute=True) if i in flagged else row for i, row in enumerate(rows)]
 
 
 def one_kept(rows: Sequence[BlockPlan]) -> list[BlockPlan]:

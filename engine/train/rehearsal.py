@@ -40,7 +40,7 @@ def rehearse(
     shape = (batch_size, train_seq_len(run.profile))
     ids_BT = torch.randint(run.model.vocab_size, shape, generator=torch.Generator().manual_seed(0))
     ids_BT = ids_BT.to(run.device)
-    rows = with_recompute([BlockPlan()] * len(run.model.slot_names), run.recompute)
+    rows = with_recompute([BlockPlan()] * len(run.model.slot_names), run.recompute, run.model.pruned)
     if forward is not None:
         rows = one_kept(rows)
     dtype = dtype_of(run.precision)

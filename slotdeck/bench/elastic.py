@@ -30,6 +30,7 @@ from engine.units import format_count
 from slotdeck.bench.elastic_lines import curve_lines
 from slotdeck.bench.elastic_plot import draw
 from slotdeck.bench.progress import shown_progress
+from slotdeck.say import say
 from slotdeck.terminal import shown_path
 
 SEED = 1
@@ -101,7 +102,7 @@ def bench_elastic(
     made = _made(judged, data_dir, device, seconds)
     _write(folder / f"{title}.svg", svg.encode())
     _write(folder / f"{title}.json", msgspec.json.format(msgspec.json.encode(made)) + b"\n")
-    print(f"\nplot  {shown_path(folder / f'{title}.svg')}\nhow   {shown_path(folder / f'{title}.json')}")
+    say(f"\nplot  {shown_path(folder / f'{title}.svg')}\nhow   {shown_path(folder / f'{title}.json')}")
 
 
 # -- what is asked for -----------------------------------------------------------------------------------
@@ -141,7 +142,7 @@ def _numbers(keep: str) -> list[int]:
 
 
 def _kept(trained: Trained, numbers: list[int]) -> tuple[int, ...]:
-    depth = len(trained.checkpoint.model.slots())
+    depth = len(trained.checkpoint.model.remaining)
     kept = check_keep(numbers, depth) if numbers else default_keep(depth)
     if not kept:
         raise SlotdeckError(f"{trained.name} has {depth} block, and none to take out", "train a deeper model")
@@ -192,7 +193,7 @@ def _measure(
     device: torch.device,
 ) -> Curve:
     validation, probe = sets
-    tokens = cost(len(trained.checkpoint.model.slots()), keep, probe.num_tokens, validation.num_tokens)
+    tokens = cost(len(trained.checkpoint.model.remaining), keep, probe.num_tokens, validation.num_tokens)
     with shown_progress(f"judging {trained.name}: {format_count(tokens)} tokens forward") as told:
         return elastic_curve(
             trained.checkpoint.model, probe, validation, keep, device=device, seed=SEED, told=told
@@ -215,14 +216,14 @@ def _labels(found: list[Trained]) -> list[str]:
 
 def _tell(judged: list[Judged], data_dir: Path) -> None:
     first = judged[0].curve
-    print(
+    say(
         f"Judged in fp32 on {first.tokens:,} validation tokens of {one_line(str(shown_path(data_dir)))}; "
         f"which blocks go was chosen on {first.probe_tokens:,} others."
     )
     gates = [(one.label, [gate.item() for gate in one.trained.checkpoint.model.gates()]) for one in judged]
     curves = [(one.label, one.trained.name, one.curve) for one in judged]
     for line in curve_lines(curves, [(label, values) for label, values in gates if values]):
-        print(line)
+        say(line)
 
 
 def _made(judged: list[Judged], data_dir: Path, device: torch.device, seconds: float) -> dict[str, Any]:
