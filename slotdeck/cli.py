@@ -51,7 +51,10 @@ USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__na
 
 @app.callback(invoke_without_command=True)
 def home(
-    context: typer.Context, runs_dir: Runs = RUNS, version: Annotated[bool, typer.Option("--version")] = False
+    context: typer.Context,
+    runs_dir: Runs = RUNS,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Watch only; start nothing.")] = False,
+    version: Annotated[bool, typer.Option("--version")] = False,
 ) -> None:
     """Train transformers by slots, with your hand on the controls.
 
@@ -74,7 +77,7 @@ def home(
     from slotdeck.journey import start_from_home
     from tui.app import run_home
 
-    raise typer.Exit(run_home(runs_dir, lambda name: start_from_home(name, runs_dir)))
+    raise typer.Exit(run_home(runs_dir, lambda name: start_from_home(name, runs_dir), read_only))
 
 
 @app.command()
@@ -262,6 +265,24 @@ def export(
 
     run_dir = find_run(run, runs_dir)
     export_run(run_dir, to, checkpoint=checkpoint, dtype=dtype, overwrite=overwrite, say=say)
+
+
+@app.command("import-checkpoint")
+def import_checkpoint(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What torch.save wrote: .pt, .pth or .bin.")],
+    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="The folder to make.")],
+    n_head: Annotated[
+        int, typer.Option("--n-head", min=0, help="Where the file does not say; 0: it does.")
+    ] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier import.")] = False,
+) -> None:
+    """Turn a PyTorch file of GPT-2 weights into a folder to begin a run with.
+
+    The one place where pickle is read, by torch.load(weights_only=True): import only what you trust.
+    """
+    from slotdeck.import_checkpoint import import_file
+
+    import_file(file, to, n_head=n_head, overwrite=overwrite)
 
 
 @app.command()

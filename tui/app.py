@@ -39,9 +39,14 @@ class SlotdeckApp(App[int]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall"), (44, "-high")]  # noqa: RUF012
 
     def __init__(
-        self, first: Callable[[Settings], Screen[None]], settings: Settings, start: Start | None = None
+        self,
+        first: Callable[[Settings], Screen[None]],
+        settings: Settings,
+        start: Start | None = None,
+        read_only: bool = False,
     ) -> None:
         super().__init__()
+        self._read_only = read_only
         self._first = first
         self._settings = settings
         self._start = start
@@ -73,22 +78,29 @@ class SlotdeckApp(App[int]):
 
     @on(RunOpened)
     def _open(self, message: RunOpened) -> None:
-        make = replay_screen if message.replay else cockpit_screen
         try:
-            self.push_screen(make(message.path, self._settings))
+            if message.replay:
+                self.push_screen(replay_screen(message.path, self._settings))
+            else:
+                self.push_screen(cockpit_screen(message.path, self._settings, self._read_only))
         except (SlotdeckError, OSError) as error:
-            self.notify(str(error), severity="error", markup=False)
+            self.notify(str(error), severity="error")
 
     @on(ProfileChosen)
     @work(thread=True)
     def _start_profile(self, message: ProfileChosen) -> None:
+        if self._read_only:
+            self.call_from_thread(
+                self.notify, "read-only: leave it and come back without --read-only to start runs"
+            )
+            return
         if self._start is None:
-            self.call_from_thread(self.notify, f"start it with: slotdeck train {message.name}", markup=False)
+            self.call_from_thread(self.notify, f"start it with: slotdeck train {message.name}")
             return
         try:
             run_dir = self._start(message.name)
         except (SlotdeckError, OSError) as error:
-            self.call_from_thread(self.notify, str(error), severity="error", markup=False, timeout=12)
+            self.call_from_thread(self.notify, str(error), severity="error", timeout=12)
         else:
             self.call_from_thread(self._open, RunOpened(run_dir, replay=False))
 
@@ -97,17 +109,20 @@ class SlotdeckApp(App[int]):
         if len(self.screen_stack) > 1:
             self.pop_screen()
             if message.farewell:
-                self.notify(message.farewell, markup=False)
+                self.notify(message.farewell)
         else:
             self.exit(0, message=Text(one_line(message.farewell, 1024)) if message.farewell else None)
 
 
-def run_home(runs_dir: Path, start: Start | None = None) -> int:
-    """The list of runs and profiles. `start` is called in a thread when a profile is to be trained."""
+def run_home(runs_dir: Path, start: Start | None = None, read_only: bool = False) -> int:
+    """The list of runs and profiles. `start` is called in a thread when a profile is to be trained.
+
+    `read_only`: nothing is started, and runs are opened to watch.
+    """
     from tui.link.runs import HomeReader
     from tui.screens.home import HomeScreen
 
-    return _run(lambda _: HomeScreen(HomeReader(runs_dir).read), start)
+    return _run(lambda _: HomeScreen(HomeReader(runs_dir).read, read_only), start, read_only)
 
 
 def run_attach(run_dir: Path, read_only: bool = False) -> int:
@@ -141,7 +156,9 @@ def replay_screen(run_dir: Path, settings: Settings) -> Screen[None]:
     return ReplayScreen(store, ReplaySource(run_dir, store), settings, run_dir.name)
 
 
-def _run(first: Callable[[Settings], Screen[None]], start: Start | None = None) -> int:
-    app = SlotdeckApp(first, from_environment(os.environ), start)
+def _run(
+    first: Callable[[Settings], Screen[None]], start: Start | None = None, read_only: bool = False
+) -> int:
+    app = SlotdeckApp(first, from_environment(os.environ), start, read_only)
     app.run()
     return app.return_code or 0

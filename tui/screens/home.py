@@ -39,8 +39,9 @@ class HomeScreen(Screen[None]):
     AUTO_FOCUS = ""  # the runs, or the profiles when there are none
     place: Place = "home"
 
-    def __init__(self, load: Callable[[], HomeView]) -> None:
+    def __init__(self, load: Callable[[], HomeView], read_only: bool = False) -> None:
         super().__init__()
+        self.read_only = read_only
         self._load = load
         self._view: HomeView | None = None
 
@@ -88,7 +89,7 @@ class HomeScreen(Screen[None]):
         if action in ("attach", "replay"):
             run = self._run()
             return run is not None and (action == "replay" or run.live)
-        return action != "start" or self._profile() is not None
+        return action != "start" or (self._profile() is not None and not self.read_only)
 
     def action_open(self) -> None:
         """What enter means for the highlighted row."""
@@ -161,7 +162,7 @@ class HomeScreen(Screen[None]):
         runs, profiles = self.query_one("#runs", OptionList), self.query_one("#profiles", OptionList)
         width = self.size.width - 3  # a cell at each edge, one for the scroll bar
         columns = Columns.for_width(width)
-        self.query_one("#home-title", Static).update(_title(view.runs_dir, view.runs, width))
+        self.query_one("#home-title", Static).update(_title(view.runs_dir, view.runs, width, self.read_only))
         self.query_one("#runs-header", Static).update(run_header(columns))
         _fill(runs, [Option(run_row(run, columns, view.now_wall_s), id=str(run.path)) for run in view.runs])
         _fill(profiles, [Option(profile_row(row, width), id=row.name) for row in view.profiles])
@@ -181,10 +182,12 @@ def _fill(rows: OptionList, options: list[Option]) -> None:
     rows.highlighted = at if options else None
 
 
-def _title(runs_dir: Path, runs: tuple[RunRow, ...], width: int) -> Content:
+def _title(runs_dir: Path, runs: tuple[RunRow, ...], width: int, read_only: bool) -> Content:
     live = sum(run.live for run in runs)
     right = f"{one_line(str(runs_dir))}   {len(runs)} run{'' if len(runs) == 1 else 's'}, {live} live"
-    return Content.assemble(("slotdeck", "bold $accent"), f"{right:>{max(1, width - len('slotdeck'))}}")
+    mode = "  read-only" if read_only else ""
+    room = max(1, width - len("slotdeck") - len(mode))
+    return Content.assemble(("slotdeck", "bold $accent"), (mode, "$quiet"), f"{right:>{room}}")
 
 
 def _empty(view: HomeView) -> Content:

@@ -1,0 +1,69 @@
+"""A cockpit and a home that only watch: keys that would steer are answered, nothing is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from deck_app import settle, still_deck, until
+from fake_run import FakeRun, write_fake_run
+from textual.widgets import Static
+
+from tui.app import SlotdeckApp
+from tui.keys import keys_for
+from tui.link.runs import HomeReader
+from tui.messages import ProfileChosen
+from tui.screens.home import HomeScreen
+from tui.screens.text_rows import TextRows
+from tui.settings import Settings
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    return write_fake_run(
+        tmp_path / "20261121-090000-demo-3f2a", FakeRun("demo", steps=200, outcome="", num_slots=2)
+    )
+
+
+async def test_every_key_that_steers_is_answered_and_sends_nothing(run_dir: Path) -> None:
+    app, link = still_deck(run_dir, read_only=True, client_id="c-bob")
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        assert "read-only" in app.screen.query_one("#heading", TextRows).text
+        for key in keys_for("live"):
+            if key.needs == "control":
+                app.clear_notifications()
+                await pilot.press(key.key.split(",")[0])
+                said = [note.message for note in app._notifications]
+                assert len(said) == 1, key.key
+                assert "read-only" in said[0], key.key
+        assert link.sent == []
+        assert link.taken == 0
+
+
+async def test_home_that_only_watches_starts_nothing(run_dir: Path) -> None:
+    def start(name: str) -> Path:
+        raise AssertionError(f"{name} was started")
+
+    app = SlotdeckApp(
+        lambda _: HomeScreen(HomeReader(run_dir.parent).read, read_only=True),
+        Settings(),
+        start,
+        read_only=True,
+    )
+    async with app.run_test(size=(120, 32)) as pilot:
+        await until(pilot, lambda: "read-only" in str(app.screen.query_one("#home-title", Static).content))
+        app.screen.post_message(ProfileChosen("tiny"))
+        await until(pilot, lambda: any("read-only" in note.message for note in app._notifications))
+
+
+async def test_a_word_in_the_corner_is_text_and_safe_whatever_it_says(run_dir: Path) -> None:
+    app, _ = still_deck(run_dir)
+    async with app.run_test(size=(120, 32)) as pilot:
+        await settle(pilot)
+        app.screen.notify("\x1b]52;c;aGk=\x07 [@click=app.bell]x[/] \u202e")
+        await until(pilot, lambda: len(app._notifications) == 1)
+        (said,) = app._notifications
+        assert said.message == "\\x1b]52;c;aGk=\\x07 [@click=app.bell]x[/] \\u202e"
+        assert said.markup is False
+        await settle(pilot)
