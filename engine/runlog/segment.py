@@ -20,6 +20,7 @@ import msgspec
 from engine.errors import SlotdeckError
 from engine.protocol.codec import SEGMENT_FOOTER, SEGMENT_HEADER
 from engine.protocol.frames import HEADER, MAX_PAYLOAD, Frame, encode_frame, read_frame
+from engine.runlog.scan import next_frame
 
 FILE_MAGIC = b"SLOTLOG\x01"
 SEAL_MAGIC = b"SLOTSEAL"
@@ -191,7 +192,8 @@ def decode_header(path: Path, data: bytes) -> tuple[Header | None, int]:
     start = len(FILE_MAGIC)
     frame = read_frame(data, start) if len(data) > start else None
     if frame is None:
-        return None, 0
+        # A damaged length looks like a header still to come; whole frames behind it tell the two apart.
+        return None, 0 if next_frame(data, start + 1) is None else start
     if not isinstance(frame, Frame) or frame.kind != SEGMENT_HEADER:
         return None, start
     behind = start + HEADER.size + len(frame.payload)

@@ -120,6 +120,17 @@ def test_a_damaged_frame_in_the_middle_costs_that_frame_and_is_told(tmp_path: Pa
     assert [line["from_seq"] for line in lines if line["kind"] == "Missing"] == [3]
 
 
+@pytest.mark.parametrize("bit", range(32))
+def test_a_damaged_length_of_a_segments_header_hides_no_event(tmp_path: Path, bit: int) -> None:
+    segment = write_run(tmp_path)
+    data = bytearray(segment.read_bytes())
+    length_at = 12  # behind the file's magic and the frame's first four bytes
+    data[length_at + bit // 8] ^= 1 << bit % 8
+    segment.write_bytes(data)
+    assert [entry.seq for entry in LogReader(tmp_path).entries()] == [1, 2, 3, 4, 5]
+    assert [mark.seq for mark in History(tmp_path).marks] == [1, 2, 3, 4, 5]
+
+
 def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     program = """
 import sys
