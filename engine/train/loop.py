@@ -33,7 +33,8 @@ def train(run: Run) -> RunEnded:
             break
         run.choose_slots()
         compiling.warm(run)
-        run.take_step()
+        if not run.take_step():
+            continue
         run.tell()
         run.do_what_is_due()
     ended = run.finish()

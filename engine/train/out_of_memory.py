@@ -1,7 +1,8 @@
 """Out of memory: how it shows, what is given back, and how the run goes on.
 
 `engine.train.step` notices it in a step, and `engine.train.fit` runs into it on purpose. A step that could not be
-finished is run again on the same sequences in smaller micro-batches; where there are none, the run ends with one line.
+finished is run again on the same sequences in smaller micro-batches. Where there are none, nothing has moved either:
+the run pauses before that step, and an operator can make room for it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ _WORDS = (
 """In a RuntimeError: only CUDA has an exception of its own. The second and third are the CPU allocator's."""
 
 
+class NoRoom(SlotdeckError):
+    """A step does not fit and cannot be cut. Nothing has moved: it can be taken later."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an allocation failed, on whichever device."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
@@ -47,15 +52,15 @@ def make_smaller(run: Run, batches: MicroBatches, reason: str) -> None:
     """Cut the step's micro-batches, and the run's from here on. Nothing of the attempt is left when it is called.
 
     Raises:
-        SlotdeckError: they cannot be cut, so the run ends here; its checkpoints are as they were.
+        NoRoom: they cannot be cut.
     """
     before, parts = run.batch_size, smallest_cut(run.batch_size)
     if parts == 1:
-        raise SlotdeckError(
+        raise NoRoom(
             f"out of memory at step {run.step} with micro-batches of one sequence: {reason}", smaller(run)
         )
     if run.profile.train.lean:
-        raise SlotdeckError(
+        raise NoRoom(
             f"out of memory at step {run.step}, and lean mode takes a step in one micro-batch: {reason}",
             f"lower train.batch_size, or {smaller(run)}",
         )
@@ -70,9 +75,37 @@ def make_smaller(run: Run, batches: MicroBatches, reason: str) -> None:
     )
 
 
+def wait_for_room(run: Run, error: NoRoom, place: dict[str, int]) -> None:
+    """Pause before the step that found no room. `place`: where the loader stood before it.
+
+    Raises:
+        NoRoom: the profile wants no pauses, so the run ends here; its checkpoints are as they were.
+    """
+    if not run.profile.guard.pause_after:
+        raise error
+    run.loader.load_state(place)
+    blocks = len(run.model.slot_names)
+    room = f"recompute {blocks}, then resume" if run.recompute < blocks else "free some memory, then resume"
+    run.alarm(
+        "error",
+        "out-of-memory",
+        f"{error.message}; the run is paused",
+        f"{room}; or stop, and {error.remedy}",
+    )
+    run.pause("out of memory")
+
+
+def halfway(step: int, moved: int, reason: str) -> SlotdeckError:
+    """A lean step that ran out of memory when slots had moved already: it can neither be finished nor taken anew."""
+    return SlotdeckError(
+        f"out of memory in the middle of step {step}, when {moved} slots had moved: {reason}",
+        "resume: it goes on from the last checkpoint; with --set train.recompute=N or a smaller train.batch_size",
+    )
+
+
 def smaller(run: Run) -> str:
     """The remedy when one sequence is too much."""
-    blocks = len(run.model.remaining)
+    blocks = len(run.model.slot_names)
     ways = ["take a smaller model or shorter sequences"]
     if run.sequences == 1 and not run.profile.train.lean:
         ways.insert(0, "train.lean=true")

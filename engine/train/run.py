@@ -40,7 +40,7 @@ from engine.train.hang import HangWatch
 from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
 from engine.train.micro_batches import MicroBatches
-from engine.train.out_of_memory import make_smaller
+from engine.train.out_of_memory import NoRoom, make_smaller, wait_for_room
 from engine.train.recompute import with_recompute
 from engine.train.report import step_report
 from engine.train.saving import DUE, save
@@ -167,15 +167,23 @@ class Run:
             self.optimizer.match(plan.trained)
         self.plan = plan
 
-    def take_step(self) -> None:
-        """One optimizer step under the plan."""
+    def take_step(self) -> bool:
+        """One optimizer step under the plan. False: there was no memory for it, and the run is paused before it."""
         assert self.plan is not None, "slots are chosen before the step"
         plans = self.plan.blocks(dtype_of, self.batch_size, self.accumulate, self.device)
-        batches = MicroBatches(self.loader, [with_recompute(rows, self.recompute) for rows in plans])
+        batches = MicroBatches(
+            self.loader, [with_recompute(rows, self.recompute) for rows in plans]
+        )
         self.memory.begin_step()
-        with self.hang.busy(self.step, self.meter.seconds_per_step):
-            self._take_step(batches)
+        place = self.loader.state()
+        try:
+            with self.hang.busy(self.step, self.meter.seconds_per_step):
+                self._take_step(batches)
+        except NoRoom as error:
+            wait_for_room(self, error, place)
+            return False
         self.step += 1
+        return True
 
     def _take_step(self, batches: MicroBatches) -> None:
         train = self.profile.train

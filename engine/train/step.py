@@ -25,7 +25,7 @@ from engine.text import one_line
 from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
 from engine.train.micro_batches import MicroBatches
-from engine.train.out_of_memory import give_back, is_out_of_memory
+from engine.train.out_of_memory import give_back, halfway, is_out_of_memory
 from engine.train.rehearsal import generators, put_back
 from engine.train.spikes import SpikeGuard
 
@@ -103,8 +103,8 @@ def take_step(
         # Outside the except, for the traceback held the graph.
         optimizer.zero_grad()
         give_back(recipe.device)
-        make_smaller(reason)
         put_back(before, recipe.device)
+        make_smaller(reason)
     left_out = ~done.finite | done.spike
     if not recipe.lean:
         optimizer.step(found_inf=left_out.float())
@@ -180,7 +180,12 @@ def _lean(
     spike = torch.zeros_like(finite) if guard is None else guard.judge(loss) & finite
     bad_loss = (~finite | spike).float()
     with optimizer.in_backward(lr=recipe.lr, max_norm=recipe.grad_clip, found_inf=bad_loss) as update:
-        whole.backward()
+        try:
+            whole.backward()
+        except (RuntimeError, MemoryError) as error:
+            if update.updated and is_out_of_memory(error):
+                raise halfway(recipe.step, len(update.updated), one_line(str(error), 300)) from None
+            raise
     watch.lap("backward")
     memory.backward_done(recipe.step)
     return _Done(loss, update.norm, tokens, finite & torch.isfinite(update.norm), spike)

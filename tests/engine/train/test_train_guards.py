@@ -211,3 +211,22 @@ def test_a_spike_is_told_once_and_a_run_of_them_pauses_and_names_the_way_back(
     assert [s.state for s in run.of(StateChanged)].count("paused") == 1, "who resumes has seen it"
     assert any("no spike in" in line.text for line in run.of(LogLine))
     assert run.end() == 0
+
+
+def test_one_sequence_too_much_pauses_before_the_step_and_it_is_taken_later(
+    tmp_path: Path, token_dir: Path
+) -> None:
+    """Three attempts fail: at 4, 2 and 1 sequences."""
+    run = FaultyRun(tmp_path, token_dir, "evaluate.every=0", "train.steps=40").with_faults("oom@20:3").start()
+    run.wait_for(lambda events: any(isinstance(e, StateChanged) and e.state == "paused" for e in events))
+    alarms = [alarm for alarm in run.of(Alarm) if alarm.code == "out-of-memory"]
+    assert [alarm.level for alarm in alarms] == ["warning", "warning", "error"]
+    assert "the run is paused" in alarms[-1].message
+    assert alarms[-1].remedy.startswith("recompute 4, then resume")
+    run.send("recompute", "4")
+    run.send("resume")
+    assert run.process is not None
+    assert run.process.wait(60) == 0, run.process.communicate()
+    run.process.communicate()
+    assert run.of(RunEnded)[-1].outcome == "finished"
+    assert max(r.step for r in run.of(StepReport)) == 40
