@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import torch
@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from engine.checkpoint.find import age, place_of
 from engine.checkpoint.manifest import (
     MODEL,
     OPTIMIZER,
@@ -27,12 +28,14 @@ from engine.checkpoint.manifest import (
     Damaged,
     Manifest,
     checkpoint_folders,
-    parse_name,
     read,
     verify,
 )
 from engine.errors import SlotdeckError
 from engine.optim.rules import Part
+from engine.runlog.branches import Branches, Place
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,11 @@ class Loaded:
 
 
 def load_newest(
-    root: Path, model: Mapping[str, Tensor], optimizer_shapes: Mapping[str, Part]
+    root: Path,
+    model: Mapping[str, Tensor],
+    optimizer_shapes: Mapping[str, Part],
+    slot_prefixes: Mapping[str, str] | None = None,
+    branches: Branches | None = None,
 ) -> Loaded | None:
     """The newest sound checkpoint under `root` (the run's `checkpoints/`), or None if there never was one.
 
@@ -57,34 +64,70 @@ def load_newest(
         root: need not exist.
         model: `model.state_dict()`; only names, shapes and dtypes are looked at.
         optimizer_shapes: of `SlottedOptimizer.state_shapes()`; a checkpoint may hold fewer.
+        slot_prefixes: by each slot's name, what the names of its tensors begin with: a checkpoint lacks those of
+            the slots that it says are pruned.
+        branches: of the run: a checkpoint that a rollback left behind is not looked at. None: any will do.
 
     Raises:
         SlotdeckError: there are checkpoints and none is sound, or the newest is of another model, optimizer or
             type of weights.
     """
     quarantined: list[tuple[str, str]] = []
-    for folder in _newest_first(root, quarantined):
+    left: list[str] = []
+    for folder, place in _newest_first(root, quarantined):
+        if branches is not None and not branches.hold(place):
+            left.append(folder.name)
+            continue
         try:
-            manifest = verify(folder)
-            _check_model(folder, model)
-            _check_optimizer(folder, optimizer_shapes)
-            return Loaded(
-                name=folder.name,
-                manifest=manifest,
-                model=load_file(folder / MODEL),
-                optimizer=load_file(folder / OPTIMIZER),
-                state=msgspec.msgpack.decode((folder / STATE).read_bytes()),
-                quarantined=quarantined,
-            )
-        except (Damaged, SafetensorError, msgspec.DecodeError) as error:
+            return load_one(folder, model, optimizer_shapes, slot_prefixes, quarantined)
+        except Damaged as error:
             quarantined.append((folder.name, str(error)))
             quarantine(folder)
+    if left:
+        why = "".join(f"; {name}: {what}" for name, what in quarantined)
+        raise SlotdeckError(
+            f"{root}: no checkpoint is left on the way that the run is on{why}",
+            f"begin a run at one that a rollback left behind: slotdeck fork {root.parent.name} --at {left[0]}",
+        )
     if reasons := quarantined or _earlier_quarantine(root):
         raise SlotdeckError(
             f"{root}: no checkpoint is sound: " + ", ".join(f"{name} ({why})" for name, why in reasons),
             "restore one from a backup, or start a new run",
         )
     return None
+
+
+def load_one(
+    folder: Path,
+    model: Mapping[str, Tensor],
+    optimizer_shapes: Mapping[str, Part],
+    slot_prefixes: Mapping[str, str] | None = None,
+    quarantined: list[tuple[str, str]] | None = None,
+) -> Loaded:
+    """One checkpoint, every byte and name held against what it should be; arguments as for `load_newest`.
+
+    Nothing is renamed.
+
+    Raises:
+        Damaged: it cannot be believed.
+        SlotdeckError: it is sound, and of another model, optimizer or type of weights.
+    """
+    manifest = verify(folder)
+    try:
+        state = msgspec.msgpack.decode((folder / STATE).read_bytes())
+        gone = [(slot_prefixes or {}).get(name, "") for name in state.get("pruned", [])]
+        _check_model(folder, _without(model, gone))
+        _check_optimizer(folder, _without(optimizer_shapes, gone))
+        return Loaded(
+            name=folder.name,
+            manifest=manifest,
+            model=load_file(folder / MODEL),
+            optimizer=load_file(folder / OPTIMIZER),
+            state=state,
+            quarantined=quarantined or [],
+        )
+    except (SafetensorError, msgspec.DecodeError) as error:
+        raise Damaged(str(error)) from None
 
 
 def quarantine(folder: Path) -> Path:
@@ -97,23 +140,28 @@ def quarantine(folder: Path) -> Path:
     return target
 
 
-def _newest_first(root: Path, quarantined: list[tuple[str, str]]) -> list[Path]:
+def _newest_first(root: Path, quarantined: list[tuple[str, str]]) -> list[tuple[Path, Place]]:
     """By branch, then step, then copy: after a rollback the higher step is not the newer one."""
-    order: list[tuple[int, tuple[int, int], Path]] = []
+    order: list[tuple[tuple[int, tuple[int, int]], Path, Place]] = []
     for folder in checkpoint_folders(root):
-        key = parse_name(folder.name)
-        assert key is not None, "listed because its name is a checkpoint's"
         try:
-            order.append((read(folder).branch, key, folder))
+            manifest = read(folder)
+            order.append((age(manifest), folder, place_of(manifest)))
         except Damaged as error:
             quarantined.append((folder.name, str(error)))
             quarantine(folder)
-    return [folder for _, _, folder in sorted(order, reverse=True)]
+    return [(folder, place) for _, folder, place in sorted(order, reverse=True)]
 
 
 def _earlier_quarantine(root: Path) -> list[tuple[str, str]]:
     bad = sorted(p.name for p in root.glob("bad-*")) if root.is_dir() else []
     return [(name, "found damaged before") for name in bad]
+
+
+def _without(named: Mapping[str, T], prefixes: list[str]) -> dict[str, T]:
+    """What is left when everything of these slots is gone."""
+    gone = tuple(filter(None, prefixes))
+    return {name: value for name, value in named.items() if not name.startswith(gone)}
 
 
 def _check_model(folder: Path, model: Mapping[str, Tensor]) -> None:

@@ -1,43 +1,46 @@
 """Which checkpoints stay: the newest few, the best by validation loss, and those the operator asked for.
 
 Called by the writer after each sealed one, so there is never a moment with fewer sound ones than before.
+What a rollback left behind counts for nothing, so that the newest few are those a resume would take; the best of
+all stays wherever it lies.
 A folder goes in two moves, rename then delete: a kill in between leaves a name that no loader looks at.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Collection
 from math import isfinite
 from pathlib import Path
 
-from engine.checkpoint.manifest import HELD, Damaged, Manifest, checkpoint_folders, parse_name, read
+from engine.checkpoint.find import place_of, sealed
+from engine.checkpoint.manifest import HELD
+from engine.runlog.branches import Place
 
 
-def retain(root: Path, keep: int) -> list[str]:
+def retain(
+    root: Path, keep: int, on_way: Callable[[Place], bool] = lambda _: True, spared: Collection[str] = ()
+) -> list[str]:
     """Delete what need not stay; the names that went.
 
     Args:
         root: the run's `checkpoints/`.
         keep: how many of the newest stay, at least 1.
+        on_way: whether the run came through a checkpoint; see `engine.runlog.branches`.
+        spared: names that stay this time.
     """
     assert keep >= 1, "the newest always stays"
-    sealed: list[tuple[Path, Manifest]] = []
-    for folder in checkpoint_folders(root):
-        try:
-            sealed.append((folder, read(folder)))
-        except Damaged:
-            continue  # not ours to delete: the next load says what is wrong with it
-    newest = sorted(sealed, key=_age, reverse=True)
-    stay = {folder for folder, _ in newest[:keep]}
-    # A NaN is smaller than nothing and larger than nothing: left in, it would pass for the best.
-    measured = [
-        (m.val_loss, folder) for folder, m in newest if m.val_loss is not None and isfinite(m.val_loss)
-    ]
-    if measured:
-        stay.add(min(measured, key=lambda pair: pair[0])[1])
+    there = sealed(root)  # one whose seal is damaged is not ours to delete: the next load says what is wrong
+    newest = [m for m in reversed(there) if on_way(place_of(m))]
+    stay = {*spared, *(m.name for m in newest[:keep])}
+    for these in (newest, there[::-1]):
+        # A NaN is smaller than nothing and larger than nothing: left in, it would pass for the best.
+        measured = [(m.val_loss, m.name) for m in these if m.val_loss is not None and isfinite(m.val_loss)]
+        if measured:
+            stay.add(min(measured, key=lambda pair: pair[0])[1])
     gone = []
-    for folder, _ in sealed:
-        if folder in stay or (folder / HELD).exists():
+    for folder in (root / m.name for m in there):
+        if folder.name in stay or (folder / HELD).exists():
             continue
         try:
             delete(folder)
@@ -60,10 +63,3 @@ def sweep(root: Path) -> None:
     if root.is_dir():
         for leftover in (*root.glob(".tmp-*"), *root.glob(".del-*")):
             shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _age(item: tuple[Path, Manifest]) -> tuple[int, int, int]:
-    folder, manifest = item
-    key = parse_name(folder.name)
-    assert key is not None, "listed because its name is a checkpoint's"
-    return (manifest.branch, *key)

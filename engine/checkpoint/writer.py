@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from engine.checkpoint.retain import retain, sweep
 from engine.checkpoint.save import Snapshot, write_checkpoint
+from engine.runlog.branches import Place
 
 FOLDER = "checkpoints"
 """Under the run folder."""
@@ -61,12 +62,15 @@ class CheckpointWriter:
         on_saved: Callable[[Saved], None],
         on_failed: Callable[[Failed], None],
         wall: Callable[[], float] = time.time,
+        on_way: Callable[[Place], bool] = lambda _: True,
     ) -> None:
+        """`on_way`: whether the run came through a checkpoint; asked from the thread that writes."""
         self.root = run_dir / FOLDER
         self._keep = keep
         self._on_saved = on_saved
         self._on_failed = on_failed
         self._wall = wall
+        self._on_way = on_way
         self._thread: threading.Thread | None = None
         self._pinned: dict[str, Tensor] = {}
         sweep(self.root)
@@ -89,6 +93,7 @@ class CheckpointWriter:
         val_loss: float | None = None,
         command_id: str = "",
         skip_if_busy: bool = False,
+        spared: Collection[str] = (),
     ) -> bool:
         """Copy everything now and write it in the background.
 
@@ -104,6 +109,7 @@ class CheckpointWriter:
             command_id: the command that asked, or empty.
             skip_if_busy: while another is being written, give this one up and say so (returns False), instead
                 of making the training wait for that one.
+            spared: checkpoints that are not deleted when this one is sealed, however old.
         """
         if skip_if_busy and self.busy:
             message = f"the checkpoint of step {step} was left out: the one before it is still being written"
@@ -122,7 +128,9 @@ class CheckpointWriter:
         )
         _finish_copies([*model.values(), *optimizer.values()])
         # Not a daemon: an interpreter that ends waits for the seal.
-        self._thread = threading.Thread(target=self._write, args=(snapshot, command_id), name="checkpoint")
+        self._thread = threading.Thread(
+            target=self._write, args=(snapshot, command_id, spared), name="checkpoint"
+        )
         self._thread.start()
         return True
 
@@ -132,7 +140,7 @@ class CheckpointWriter:
             self._thread.join()
             self._thread = None
 
-    def _write(self, snapshot: Snapshot, command_id: str) -> None:
+    def _write(self, snapshot: Snapshot, command_id: str, spared: Collection[str]) -> None:
         started = time.perf_counter()
         try:
             manifest = write_checkpoint(self.root, snapshot, self._wall())
@@ -151,7 +159,7 @@ class CheckpointWriter:
                 seconds=seconds,
                 reason=snapshot.reason,
                 command_id=command_id,
-                deleted=retain(self.root, self._keep),
+                deleted=retain(self.root, self._keep, self._on_way, spared),
             )
         )
 

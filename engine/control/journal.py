@@ -2,6 +2,9 @@
 
 The engine reads it when it starts: to answer repeated commands, to apply those accepted and never answered,
 and, when it resumes from an earlier checkpoint, to apply again what came after. The server keeps it current.
+
+Commands are kept by branch. A rollback begins a new branch with those that its checkpoint already held; what was
+applied after that is left with the branch it left, and is never applied again.
 """
 
 from __future__ import annotations
@@ -13,11 +16,13 @@ from pathlib import Path
 
 from engine.control.mailbox import Accepted
 from engine.errors import SlotdeckError
+from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.codec import decode
 from engine.protocol.commands import Command
 from engine.protocol.frames import encode_frame
 from engine.protocol.verbs import from_args
+from engine.runlog.branches import Branches
 from engine.runlog.index import History
 
 REMEMBERED = 10_000
@@ -54,10 +59,11 @@ class Journal:
         self.outcomes: OrderedDict[Key, Outcome] = OrderedDict()
         self.applied: list[Applied] = []
         """In the order of the log, every branch."""
+        self.branches = Branches()
+        self.going_back: Applied | None = None
+        """A rollback that was logged as applied, and the engine ended before it went back."""
         self.rev = 0
         """Highest revision so far."""
-        self.branch = 0
-        """Highest branch so far."""
         self.fence = 0
         self.holder = ""
         self.holder_who = ""
@@ -65,6 +71,8 @@ class Journal:
         """Of the log's last frame."""
         self.unreadable: list[str] = []
         """Commands in the log that this version does not know, each with its reason."""
+        self._lines: dict[int, dict[Key, Applied]] = {0: {}}
+        """By branch: what led to where it stands, each command as it was last applied."""
         self._waiting: OrderedDict[Key, Accepted | None] = OrderedDict()
         self._accepted: dict[Key, tuple[Command, str]] = {}
 
@@ -81,6 +89,16 @@ class Journal:
                 journal.record(entry.seq, decode(entry.kind, entry.payload), framed)
         journal.last_seq = past.head_seq
         return journal
+
+    @property
+    def branch(self) -> int:
+        """Highest branch so far: the one that the run is on."""
+        return self.branches.current
+
+    @property
+    def line(self) -> list[Applied]:
+        """What led to where the run stands, by step, each command once: no command that a rollback left behind."""
+        return sorted(self._lines[self.branch].values(), key=lambda done: (done.event.step, done.seq))
 
     @property
     def unanswered(self) -> list[Accepted]:
@@ -100,12 +118,12 @@ class Journal:
         applied at `step` itself. Without it only those of later steps are given. `pending` are commands of
         an earlier life that the state itself was still to apply again: its revision says nothing of them.
         """
-        last: dict[Key, Applied] = {}
-        for done in self.applied:
-            key = (done.client_id, done.event.command_id)
-            if key in pending or ((done.event.rev > rev) if rev is not None else (done.event.step > step)):
-                last[key] = done
-        return sorted(last.values(), key=lambda done: (done.event.step, done.seq))
+        return [
+            done
+            for done in self.line
+            if (done.client_id, done.event.command_id) in pending
+            or ((done.event.rev > rev) if rev is not None else (done.event.step > step))
+        ]
 
     def record(self, seq: int, event: object, framed: bytes) -> None:
         """Take in one logged event, if it belongs to a command's life or the run's counters."""
@@ -121,7 +139,7 @@ class Journal:
                 self.rev = max(self.rev, event.rev)
                 if key in self._accepted:
                     command, who = self._accepted[key]
-                    self.applied.append(Applied(event, command, key[0], who, seq))
+                    self._apply(key, Applied(event, command, key[0], who, seq))
             case e.CommandRefused():
                 key = self._key(event)
                 self._remember(key).answer = framed
@@ -130,9 +148,34 @@ class Journal:
                 self.fence = max(self.fence, event.fence)
                 self.holder, self.holder_who = event.holder, event.who
             case e.RunStarted():
-                self.branch = max(self.branch, event.branch)
+                self._turn_to(event.branch)
+            case e.WentBack():
+                self._go_back(event)
             case _:
                 pass
+
+    def _apply(self, key: Key, done: Applied) -> None:
+        self.applied.append(done)
+        self._turn_to(done.event.branch)
+        self._lines[done.event.branch][key] = done
+        if isinstance(done.command, c.Rollback):
+            self.going_back = done
+
+    def _turn_to(self, branch: int) -> None:
+        """A resume that takes steps again applies the same commands again: nothing is left behind."""
+        before = self.branch
+        self.branches.resumed(branch)
+        self._lines.setdefault(branch, dict(self._lines.get(before, {})))
+
+    def _go_back(self, event: e.WentBack) -> None:
+        known = self._lines.get(event.of_branch, {})
+        self._lines[event.branch] = {
+            key: done
+            for key, done in known.items()
+            if done.event.rev <= event.rev and done.event.step <= event.step
+        }
+        self.branches.take(event)
+        self.going_back = None
 
     def _key(self, event: e.CommandApplied | e.CommandRefused) -> Key:
         """An answer without a client belongs to whoever waits for that command id, or once did."""
@@ -158,6 +201,7 @@ class Journal:
 
 
 RECORDED = frozenset(
-    t.KIND for t in (e.CommandAccepted, e.CommandApplied, e.CommandRefused, e.LeaseChanged, e.RunStarted)
+    t.KIND
+    for t in (e.CommandAccepted, e.CommandApplied, e.CommandRefused, e.LeaseChanged, e.RunStarted, e.WentBack)
 )
 """The kinds that a journal looks at."""

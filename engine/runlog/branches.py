@@ -49,6 +49,12 @@ class Branches:
         """Whether there was ever a rollback."""
         return any(origin.checkpoint for origin in self._origins.values())
 
+    def copy(self) -> Branches:
+        """The same branches, to be followed by somebody else."""
+        other = Branches()
+        other.current, other._origins = self.current, self._origins
+        return other
+
     def resumed(self, branch: int) -> None:
         """The run goes on, on `branch`: a new one if steps are taken again."""
         if branch > self.current:

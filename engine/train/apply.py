@@ -18,6 +18,7 @@ from engine.slots.planner import Planner
 from engine.train import compiling, judge
 from engine.train.change import Change, Refused
 from engine.train.fit import GivenUp, divisors, find_batch
+from engine.train.rollback import plan_rollback
 from engine.train.schedule import LrControl
 from engine.units import format_count
 
@@ -44,6 +45,8 @@ def plan_change(run: Run, command: c.Command, command_id: str) -> Change:
             return Change(run.state, after, lambda: run.stop(save, "stopped by the operator"))
         case c.Checkpoint():
             return _checkpoint(run, command_id)
+        case c.Rollback(to=to):
+            return plan_rollback(run, to, command_id)
         case c.Lr(value=value):
             return _lr(run, value)
         case c.Precision(value=value, slot=slot):

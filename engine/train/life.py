@@ -148,7 +148,11 @@ def assemble(run_dir: Path, parts: Parts, log: LogWriter) -> Run:
         precision=parts.precision,
     )
     run.writer = CheckpointWriter(
-        run_dir, keep=parts.profile.checkpoint.keep, on_saved=run.saved, on_failed=run.not_saved
+        run_dir,
+        keep=parts.profile.checkpoint.keep,
+        on_saved=run.saved,
+        on_failed=run.not_saved,
+        on_way=lambda place: run.branches.hold(place),
     )
     return run
 

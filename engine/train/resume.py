@@ -18,13 +18,14 @@ from engine.errors import SlotdeckError
 from engine.protocol import commands as c
 from engine.protocol.commands import verb_of
 from engine.runlog.index import History
+from engine.shrink.slots import prune_to
 from engine.train import snapshot
 from engine.train.apply import REPEATED_ON_RESUME
 from engine.train.build import Parts
 from engine.train.loop import refuse
 from engine.train.run import Run
 
-ANSWERED_AFTER_RESTART = REPEATED_ON_RESUME | {"checkpoint", "evaluate", "sample", "note"}
+ANSWERED_AFTER_RESTART = REPEATED_ON_RESUME | {"checkpoint", "rollback", "fork", "evaluate", "sample", "note"}
 """Accepted commands that still mean something when the engine that accepted them is gone."""
 
 
@@ -48,7 +49,10 @@ def load_past(run_dir: Path, parts: Parts) -> Past:
         SlotdeckError: no checkpoint is sound, it is of another model, vocabulary or data, or the run is over.
     """
     journal = Journal.read(run_dir)
-    loaded = load_newest(run_dir / FOLDER, parts.model.state_dict(), parts.optimizer.state_shapes())
+    model, names = parts.model, parts.model.slot_names
+    prefixes = {name: model.prefix_of(i) for i, name in enumerate(names)}
+    shapes = parts.optimizer.state_shapes()
+    loaded = load_newest(run_dir / FOLDER, model.state_dict(), shapes, prefixes, journal.branches)
     if loaded is None:
         return Past(journal)
     state, total_steps = loaded.state, parts.profile.train.steps
@@ -59,8 +63,9 @@ def load_past(run_dir: Path, parts: Parts) -> Past:
         )
     parts.shards.check_vocab(parts.model.head_weight().shape[0], state["vocab_hash"])
     parts.loader.load_state(state["loader"])
+    prune_to(model, parts.optimizer, parts.planner, state.get("pruned", []))
     parts.planner.load_state(state["planner"])
-    parts.model.load_state_dict(loaded.model)
+    model.load_state_dict(loaded.model)
     parts.optimizer.load_state_tensors(loaded.optimizer)
     return Past(journal, loaded.name, state, loaded.quarantined)
 
@@ -79,6 +84,10 @@ def go_on(run: Run, past: Past) -> None:
         run.branch += 1
         run.alarm("warning", "no-checkpoint", "the run has no checkpoint yet, so it begins again at step 0")
         run.to_repeat = to_repeat(journal, {"step": 0, "rev": 0})
+    run.branches = journal.branches.copy()  # the journal follows the log in a thread of its own
+    run.branches.resumed(run.branch)
+    if journal.going_back is not None:
+        run.mailbox.put(_still_to_go_back(journal.going_back))
     for waiting in journal.unanswered:
         if verb_of(waiting.command) in ANSWERED_AFTER_RESTART:
             run.mailbox.put(waiting)
@@ -100,6 +109,12 @@ def to_repeat(journal: Journal, state: dict[str, Any]) -> list[tuple[int, Accept
     ]
 
 
+def _still_to_go_back(done: Applied) -> Accepted:
+    """The engine was killed between saying that it goes back and going: to the checkpoint that it named then."""
+    to = done.event.after.split(" ")[0]
+    return Accepted(done.event.command_id, done.client_id, done.who, c.Rollback(to=to), done.seq)
+
+
 def _settled(done: Applied) -> c.Command:
     """The command, `batch auto` with what it found then: measured anew it could find something else."""
     if isinstance(done.command, c.Batch):
@@ -108,6 +123,8 @@ def _settled(done: Applied) -> c.Command:
 
 
 def _last_step(run_dir: Path, journal: Journal) -> int:
-    """The last step that the log tells of."""
-    reported = History(run_dir, raw_reports=64).tracks.step
-    return max([*reported[-1:], *(done.event.step for done in journal.applied[-1:])], default=0)
+    """The last step that the log tells of on the branch that the run is on."""
+    tracks, branch = History(run_dir, raw_reports=64).tracks, journal.branch
+    reported = tracks.step[-1:] if tracks.branch[-1:].tolist() == [branch] else []
+    said = [done.event.step for done in journal.applied[-1:] if done.event.branch == branch]
+    return max([*reported, *said], default=0)

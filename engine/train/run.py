@@ -29,6 +29,7 @@ from engine.protocol.events import (
     RunEnded,
     StateChanged,
 )
+from engine.runlog.branches import Branches
 from engine.runlog.writer import LogWriter
 from engine.slots.plan import Plan
 from engine.slots.planner import Planner
@@ -75,6 +76,8 @@ class Run:
     step: int = 0
     """Optimizer steps done."""
     branch: int = 0
+    branches: Branches = field(default_factory=Branches)
+    """All of them, and so which checkpoints the run came through."""
     tokens: int = 0
     """Tokens trained on."""
     rev: int = 0
@@ -172,7 +175,7 @@ class Run:
         assert self.plan is not None, "slots are chosen before the step"
         plans = self.plan.blocks(dtype_of, self.batch_size, self.accumulate, self.device)
         batches = MicroBatches(
-            self.loader, [with_recompute(rows, self.recompute) for rows in plans]
+            self.loader, [with_recompute(rows, self.recompute, self.model.pruned) for rows in plans]
         )
         self.memory.begin_step()
         place = self.loader.state()

@@ -57,8 +57,11 @@ class EngineRun:
 
     def step(self, n: int = 1) -> None:
         """Run `n` steps; paused again when this returns."""
+        before = len(self.of(StateChanged))  # a run that went back is at the same step again
         end = self.send("step", str(n)).step + n
-        self.wait_for(lambda _: any(s.state == "paused" and s.step == end for s in self.of(StateChanged)))
+        self.wait_for(
+            lambda _: any(s.state == "paused" and s.step == end for s in self.of(StateChanged)[before:])
+        )
 
     def kill(self) -> None:
         """SIGKILL: no goodbye."""
