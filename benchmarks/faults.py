@@ -29,6 +29,7 @@ FIGURES = {
     4: "bits",
     5: "log_damage",
     6: "full_disk",
+    7: "injection",
 }
 """Module of benchmarks/durability by number of the figure."""
 NAME, TITLE = "faults", "What faults do to a run"
