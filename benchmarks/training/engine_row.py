@@ -140,7 +140,8 @@ def elastic_curve(run_dir: Path, folder: Path, size: Size, limit_s: float) -> di
     out = folder / "elastic"
     out.mkdir(exist_ok=True)
     words = ["-m", "slotdeck.cli", "bench", "elastic", str(run_dir), "--out", str(out)]
-    ended = run_child([*words, "--device", size.device], "", size.threads, limit_s)
+    words += ["--device", size.device, "--tokens", str(size.evaluate_tokens // 2)]
+    ended = run_child(words, "", size.threads, limit_s)
     if ended.code:
         return {"failed": ended.last_line}
     (made,) = out.glob("elastic-*.json")
