@@ -140,8 +140,8 @@ class NvmlProcess:
         self.close()
         self._restart_at = self._clock() + self._backoff_s
         said = self._reading.status  # the child ends by itself after a word of NVML's that explains it
-        why = said if said.startswith("NVML: ") else f"sampler lost: {how}"
-        self._reading = Reading([], f"{why.partition(';')[0]}; again in {self._backoff_s:g} s")
+        why = said if said.startswith("NVML: ") else how
+        self._reading = Reading([], f"sampler lost: {why}; again in {self._backoff_s:g} s")
         self._backoff_s = min(2 * self._backoff_s, _LONGEST_BACKOFF_S)
 
 

@@ -133,8 +133,8 @@ def test_without_a_driver_the_child_says_so_and_is_not_started_again(
         ("hang-at-start", "sampler lost: hung"),
         ("crash", "sampler lost: crashed (SIGSEGV)"),
         ("nonsense", "sampler lost: crashed (unreadable answer)"),
-        ("lost", "sampler lost: crashed (exit status 1)"),
-        ("999", "sampler lost: crashed (exit status 1)"),
+        ("lost", "sampler lost: NVML: code 15"),
+        ("999", "sampler lost: NVML: code 999"),
     ],
 )
 def test_a_hang_or_crash_is_told_and_the_child_is_gone(
