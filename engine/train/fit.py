@@ -91,7 +91,7 @@ def find_batch(run: Run) -> Fit:
         raise SlotdeckError(
             f"a step of one sequence of {train_seq_len(run.profile)} tokens {needs}, and there are"
             f" {format_bytes(limit_bytes)}",
-            smaller(run),
+            smaller(run, "resume" if run.step else "begin"),
         )
     return Fit(best, limit_bytes, peaks)
 

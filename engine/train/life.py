@@ -105,6 +105,7 @@ def _live(run_dir: Path, parts: Parts, past: Past) -> int:
 
 def _train(run: Run, parts: Parts, past: Past, signals: Signals) -> tuple[RunEnded, int]:
     """From the first event to the last but one. Returns the last, and the exit code."""
+    started = False
     try:
         signals.arm()
         run.enter("starting", "")
@@ -113,6 +114,7 @@ def _train(run: Run, parts: Parts, past: Past, signals: Signals) -> tuple[RunEnd
         if run.profile.train.batch == "auto" and not (past.state and snapshot.knows_batch(run, past.state)):
             settle_batch(run)
         tell_start(run, parts, past.checkpoint)
+        started = True
         compiling.begin(run, past.state.get("compiled", False) if past.state else None)
         ended = train(run)
         signals.calm()
@@ -122,9 +124,11 @@ def _train(run: Run, parts: Parts, past: Past, signals: Signals) -> tuple[RunEnd
         return RunEnded(step=run.step, outcome="stopped", reason=reason), 3
     except Exception as error:
         signals.calm()
+        refused = isinstance(error, SlotdeckError)
+        words = f"error: {one_line(str(error), 2000)}\n" if refused else traceback.format_exc()
         with suppress(OSError):  # engine.out may lie on a full disk; the log has the reason anyway
-            sys.stderr.write(sanitise(traceback.format_exc(), 1 << 20))
-        return _failure(run, error), 1
+            sys.stderr.write(sanitise(words, 1 << 20))
+        return _failure(run, error), 2 if refused and not started else 1
 
 
 def assemble(run_dir: Path, parts: Parts, log: LogWriter) -> Run:

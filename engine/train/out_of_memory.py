@@ -103,12 +103,12 @@ def halfway(step: int, moved: int, reason: str) -> SlotdeckError:
     )
 
 
-def smaller(run: Run) -> str:
-    """The remedy when one sequence is too much."""
+def smaller(run: Run, how: str = "resume") -> str:
+    """The remedy when one sequence is too much; `how` it is to be tried: `begin` where nothing is there to resume."""
     blocks = len(run.model.slot_names)
     ways = ["take a smaller model or shorter sequences"]
     if run.sequences == 1 and not run.profile.train.lean:
         ways.insert(0, "train.lean=true")
     if run.recompute < blocks:
         ways.insert(0, f"train.recompute={blocks}")
-    return f"resume with --set {', or '.join(ways)}" if len(ways) > 1 else ways[0]
+    return f"{how} with --set {', or '.join(ways)}" if len(ways) > 1 else ways[0]

@@ -9,6 +9,8 @@ from engine.analysis.elastic import Curve
 from engine.text import one_line
 
 BAR_WIDTH = 40
+SHORTEST_SCALE = 0.01
+"""A loss of this share fills a bar where none is larger: differences of no meaning stay short."""
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -53,6 +55,7 @@ def _table(curve: Curve) -> Iterator[str]:
 def _bars(curves: Sequence[tuple[str, Curve]]) -> Iterator[str]:
     shares = [c.above(point.loss) for _, c in curves for point in c.greedy]
     longest = max((share for share in shares if math.isfinite(share)), default=0.0)
+    longest = max(longest, SHORTEST_SCALE)
     width = max(len(label) for label, _ in curves)
     counts = sorted({(len(c.slots), point.kept) for _, c in curves for point in c.greedy}, reverse=True)
     for depth, kept in counts:
@@ -61,7 +64,7 @@ def _bars(curves: Sequence[tuple[str, Curve]]) -> Iterator[str]:
             for point in curve.greedy:
                 if (len(curve.slots), point.kept) == (depth, kept):
                     share = curve.above(point.loss)
-                    bar = _bar(share / longest if longest > 0 else 0.0)
+                    bar = _bar(share / longest)
                     yield f"  {head:>9}  {label:<{width}}  {bar} {percent(share)}"
                     head = ""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from engine_run import EngineRun
 
 from engine.errors import SlotdeckError
 from engine.profile.load import load_profile
@@ -112,6 +113,16 @@ def test_too_little_for_one_sequence_is_one_line_with_a_remedy(make: Make) -> No
         find_batch(run)
     assert "one sequence of 32 tokens" in raised.value.message
     assert "train.recompute=4" in raised.value.remedy
+
+
+def test_a_run_that_cannot_hold_one_sequence_is_refused_before_it_begins(
+    tmp_path: Path, token_dir: Path
+) -> None:
+    code, said = EngineRun(tmp_path, token_dir, "train.batch=auto", "train.memory_gib=0.0001").run()
+    assert code == 2
+    assert said.startswith("error: a step of one sequence of 32 tokens needs")
+    assert said.endswith("begin with --set train.recompute=4, or take a smaller model or shorter sequences\n")
+    assert said.count("\n") == 1
 
 
 def test_a_signal_ends_the_measuring(make: Make) -> None:
