@@ -17,6 +17,7 @@ from textual.fuzzy import Matcher
 from engine.errors import SlotdeckError
 from engine.protocol.verbs import POLICIES, PRECISIONS, VERBS, as_text, parse_command
 from tui.keys import Place, keys_for
+from tui.state.known import Known
 
 
 @runtime_checkable
@@ -36,7 +37,7 @@ class Steering(Placed, Protocol):
     @property
     def may_control(self) -> bool: ...
     @property
-    def slot_names(self) -> list[str]: ...
+    def known(self) -> Known: ...
     def enter(self, text: str) -> None: ...
     def action_fill(self, text: str) -> None: ...
 
@@ -104,16 +105,20 @@ def _verbs(below: Steering, foreseen: bool) -> Iterator[Entry]:
                 f"{verb.name} …", f"{verb.usage}   {verb.help}", partial(below.action_fill, f"{verb.name} ")
             )
     if foreseen:
-        for text in _foreseen(below.slot_names):
+        for text in _foreseen(below.known):
             verb = VERBS[text.split()[0]]
             yield Entry(text, verb.help, partial(below.enter, text))
 
 
-def _foreseen(slots: list[str]) -> Iterator[str]:
+def _foreseen(known: Known) -> Iterator[str]:
     yield from (f"precision {name}" for name in PRECISIONS)
     yield from (f"policy {name}" for name in POLICIES)
     yield from ("lr x0.5", "lr x2", "lr schedule", "batch auto", "stop save=no")
-    yield from (f"{verb} {slot}" for verb in ("pin", "ban", "release") for slot in slots)
+    yield from (f"{verb} {slot}" for verb in ("pin", "ban", "release") for slot in known.slots)
+    yield from (f"prune {slot} dry_run=yes" for slot in known.slots)
+    yield from (
+        f"{verb} {name}" for verb in ("rollback", "fork") for name in (*known.checkpoints[:8], "best")
+    )
 
 
 def _highlighted(matcher: Matcher, title: str) -> Content:

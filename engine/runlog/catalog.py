@@ -14,6 +14,7 @@ from engine.protocol import codec
 from engine.protocol import events as ev
 from engine.runlog.index import History
 from engine.runlog.lock import is_live
+from engine.runlog.parent import read_parent
 from engine.runlog.restarts import awaited
 from engine.text import one_line
 
@@ -42,6 +43,8 @@ class RunSummary:
     """Everything in the folder, checkpoints included."""
     outcome: str
     """`finished`, `stopped`, `failed`; `killed` if an engine went without a word; empty while it is live."""
+    parent: str = ""
+    """The run it was forked from, or whose commands it repeats."""
     reason: str = ""
     """Why it failed; while an engine is awaited, `engine restarting (2 of 3)`."""
 
@@ -150,7 +153,17 @@ def summarise(run_dir: Path) -> RunSummary:
         size_bytes=_size_of(run_dir),
         outcome=one_line(outcome),
         reason=one_line(reason, 1024),
+        parent=_parent_of(run_dir),
     )
+
+
+def _parent_of(run_dir: Path) -> str:
+    """A fork or a rerun says it before its engine does."""
+    try:
+        parent = read_parent(run_dir)
+    except SlotdeckError:
+        return ""
+    return one_line(parent.run) if parent else ""
 
 
 def find_run(text: str, runs_dir: Path) -> Path:

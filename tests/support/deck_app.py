@@ -9,11 +9,15 @@ from typing import Any
 
 from still_link import CLIENT, StillLink
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from tui.app import SlotdeckApp
 from tui.screens.cockpit import CockpitScreen
 from tui.settings import Settings
 from tui.state.store import RunStore
+
+TURNS = 50
+"""Of the event loop: more than any chain of messages that ends in a paint."""
 
 
 class StillClock:
@@ -42,12 +46,25 @@ def still_deck(
 
 
 async def settle(pilot: Pilot[Any]) -> None:
-    """Let messages and the next paint through."""
+    """Let messages, layouts and paints through until nothing changes any more, however busy the machine is."""
+    before: list[object] | None = None
+    async with asyncio.timeout(30):
+        while (now := _shown(pilot.app.screen)) != before:
+            before = now
+            await pilot.pause()  # its end is a guess from the processor time used, so:
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+            if hasattr(pilot.app.screen, "paint_all"):
+                pilot.app.screen.paint_all()
     await pilot.pause()
-    screen = pilot.app.screen
-    if hasattr(screen, "paint_all"):
-        screen.paint_all()
-    await pilot.pause()
+
+
+def _shown(screen: Screen[Any]) -> list[object]:
+    """What stands on a screen, and where."""
+    return [
+        (widget.region, getattr(widget, "text", None), getattr(widget, "view", None))
+        for widget in screen.walk_children()
+    ]
 
 
 async def until(pilot: Pilot[Any], true: Callable[[], bool]) -> None:

@@ -57,6 +57,8 @@ class LiveSource:
         self._writer: asyncio.StreamWriter | None = None
         self._welcome = False
         """Whether the engine has let us in."""
+        self._other_version = False
+        """It speaks another protocol; another engine may come."""
         self._unanswered: dict[str, tuple[float, m.Request]] = {}
         self._wall_offset_s = 0.0
         self._closed = asyncio.Event()
@@ -81,7 +83,9 @@ class LiveSource:
         """Follow the run until closed, through every loss of the line and restart of the engine."""
         tries = 0
         while not self._closed.is_set():
-            await self._catch_up()
+            if not await self._read_on():
+                await self._pause(WATCH_S)
+                continue
             holder = self._engine()
             if holder is None or (holder.host and not holder.here):
                 self._store.set_link(*self._absence(holder))
@@ -93,9 +97,23 @@ class LiveSource:
                 return
             if expected := awaited(self._run_dir):
                 self._store.set_link("restarting", expected)
-            elif self._store.ended is None:
+            elif self._store.ended is None and not self._other_version:
                 self._store.set_link("lost", reason)
             await self._pause(RETRY_S[min(tries, len(RETRY_S) - 1)])
+
+    async def _read_on(self) -> bool:
+        """Catch up with the log; False, and said, when it is not there to be read."""
+        try:
+            await self._catch_up()
+        except (SlotdeckError, OSError) as error:
+            if self._run_dir.is_dir():
+                reason = error.message if isinstance(error, SlotdeckError) else error.strerror
+                self._store.set_link("unreadable", one_line(reason or str(error)))
+                return False
+        if self._run_dir.is_dir():
+            return True
+        self._store.set_link("gone", one_line(f"{self._run_dir} is not there"), "its engine may still train")
+        return False
 
     def close(self) -> None:
         """Let go of the engine; it goes on without us."""
@@ -135,6 +153,7 @@ class LiveSource:
 
     async def _attach(self) -> str:
         """Be a client of the engine for as long as it lasts; says why it ended."""
+        self._other_version = False
         try:
             peer = await asyncio.to_thread(connect, self._run_dir)
         except SlotdeckError as error:
@@ -154,6 +173,8 @@ class LiveSource:
             return "the engine does not answer: it may be stopped or hung"
         except OSError as error:
             return error.strerror or "the line broke"
+        except SlotdeckError as error:  # what was missed could not be read from the log
+            return one_line(str(error))
         finally:
             self._writer, self._welcome = None, False
             pinging.cancel()
@@ -180,11 +201,21 @@ class LiveSource:
                     continue
                 message = decode(frame.kind, frame.payload)
                 if isinstance(message, m.Refused):
+                    if message.code == "version":
+                        self._not_ours(one_line(message.reason), one_line(message.remedy))
                     return one_line(message.reason)
                 if isinstance(message, m.Welcome):
+                    if message.major != m.MAJOR:
+                        said = f"the engine speaks protocol {message.major}, this cockpit {m.MAJOR}"
+                        self._not_ours(said, "use the slotdeck that started the run")
+                        return said
                     await self._welcomed(message, writer)
                 else:
                     await self._hear(message, writer)
+
+    def _not_ours(self, reason: str, remedy: str) -> None:
+        self._other_version = True
+        self._store.set_link("version", reason, remedy)
 
     async def _welcomed(self, welcome: m.Welcome, writer: asyncio.StreamWriter) -> None:
         self._wall_offset_s = welcome.wall_s - welcome.mono_ns / 1e9
@@ -266,23 +297,24 @@ class LiveSource:
         holder, parent = is_live(self._run_dir), kept_going(self._run_dir)
         return None if holder is not None and parent is not None and holder.pid == parent.pid else holder
 
-    def _absence(self, holder: LockInfo | None) -> tuple[str, str]:
-        """Link status and what the log says, where there is no engine to attach to."""
+    def _absence(self, holder: LockInfo | None) -> tuple[str, str, str]:
+        """Link status, what the log says and what to do, where there is no engine to attach to."""
         if holder is not None:
             host = one_line(holder.host)
-            return "lost", f"runs on {host}: ssh {host} slotdeck attach {self._run_dir.name}"
+            return (
+                "lost",
+                f"runs on {host}: ssh {host} slotdeck attach {self._run_dir.name}",
+                "attach from there",
+            )
         if expected := awaited(self._run_dir):
-            return "restarting", expected
+            return "restarting", expected, ""
         ended = self._store.ended
         if ended is not None:
-            return "ended", one_line(f"{ended.outcome}: {ended.reason}")
+            return "ended", one_line(f"{ended.outcome}: {ended.reason}"), ""
         if self._store.run is None:
-            return "ended", "the engine has not started"
-        return (
-            "ended",
-            f"the engine was killed after step {self._store.step:,}; "
-            f"go on with: slotdeck resume {self._run_dir.name}",
-        )
+            return "ended", "the engine has not started", "see engine.out in the run folder"
+        how = f"go on with: slotdeck resume {self._run_dir.name}"
+        return "ended", f"engine killed after step {self._store.step:,}", how
 
     async def _pause(self, seconds: float) -> None:
         try:

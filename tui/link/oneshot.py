@@ -18,7 +18,7 @@ from typing import TypeVar, cast
 from engine.errors import SlotdeckError
 from engine.protocol import messages as m
 from engine.protocol.codec import decode, encode
-from engine.protocol.commands import AnyCommand, Checkpoint, Evaluate, Sample
+from engine.protocol.commands import AnyCommand, Checkpoint, Evaluate, Export, Prune, Sample
 from engine.protocol.events import (
     Alarm,
     CheckpointSaved,
@@ -26,9 +26,13 @@ from engine.protocol.events import (
     CommandApplied,
     CommandRefused,
     Evaluated,
+    Hardware,
+    JobReported,
     LeaseChanged,
     Progress,
+    Pruned,
     Sampled,
+    StepReport,
 )
 from engine.protocol.frames import Frame, FrameScanner, encode_frame
 from engine.protocol.verbs import check
@@ -40,12 +44,10 @@ from engine.text import one_line
 
 T = TypeVar("T")
 Answer = CommandApplied | CommandRefused
-Result = Evaluated | Sampled | CheckpointSaved
+Result = Evaluated | Sampled | CheckpointSaved | JobReported | Pruned | CommandRefused
 Life = CommandAccepted | Answer | Result
 ANSWERS = (CommandApplied, CommandRefused)
-RESULTS = (Evaluated, Sampled, CheckpointSaved)
-WITH_RESULT = (Evaluate, Sample, Checkpoint)
-"""Verbs whose result comes as an event of its own, after they were applied."""
+SIGNS_OF_LIFE = (Progress, StepReport, Hardware)
 
 
 def send(
@@ -65,7 +67,8 @@ def send(
         take: take the controls from whoever holds them.
         who: `user@host`, shown to the others.
         timeout_s: how long to wait for the next event.
-        await_result: of `evaluate`, `sample` and `checkpoint` the last event is the result, once applied.
+        await_result: of verbs that have one the result follows, once applied: what was measured, drawn or saved;
+            what a job came to; and of a prune after its trial, that it is done or was refused.
 
     Raises:
         SlotdeckError: no engine is live, it does not answer, or it went away before it answered; the
@@ -105,11 +108,15 @@ def send(
                 # The engine may have applied it as its last act: the log knows.
                 answer = _in_log(run_dir, ANSWERS, command_id, welcome.head_seq)
                 yield answer
-            if await_result and isinstance(command, WITH_RESULT) and isinstance(answer, CommandApplied):
-                try:
-                    yield _result(line, command_id)
-                except _Closed:
-                    yield _in_log(run_dir, RESULTS, command_id, welcome.head_seq)
+            if await_result and isinstance(answer, CommandApplied):
+                for kinds in _results_of(command):
+                    try:
+                        result = _result(line, kinds, command_id)
+                    except _Closed:
+                        result = cast("Result", _in_log(run_dir, kinds, command_id, welcome.head_seq))
+                    yield result
+                    if isinstance(result, JobReported) and result.state != "done":
+                        break
         finally:
             if take:
                 with suppress(OSError):
@@ -126,17 +133,36 @@ def _life(line: _Line, client_id: str, command_id: str) -> Iterator[CommandAccep
                 return
 
 
-def _result(line: _Line, command_id: str) -> Result:
+def _results_of(command: AnyCommand) -> list[tuple[type[Life], ...]]:
+    """The events that a command brings after it was applied, one of each kind named."""
+    match command:
+        case Evaluate():
+            return [(Evaluated,)]
+        case Sample():
+            return [(Sampled,)]
+        case Checkpoint():
+            return [(CheckpointSaved,)]
+        case Export() | Prune(dry_run=True):
+            return [(JobReported,)]
+        case Prune(trial=True):
+            return [(JobReported,), (Pruned, CommandRefused)]
+        case Prune():
+            return [(Pruned,)]
+        case _:
+            return []
+
+
+def _result(line: _Line, kinds: tuple[type[Life], ...], command_id: str) -> Result:
     """What the applied command brought."""
     while True:
-        event = line.expect(
-            Evaluated, Sampled, CheckpointSaved, Alarm, Progress
-        )  # progress is a sign of life
+        event = line.expect(*kinds, Alarm, *SIGNS_OF_LIFE)
         match event:
-            case Evaluated() | Sampled() | CheckpointSaved() if event.command_id == command_id:
-                return event
-            case Alarm(code="checkpoint-failed"):
+            case Alarm(code="checkpoint-failed") if CheckpointSaved in kinds:
                 raise SlotdeckError(one_line(event.message), one_line(event.remedy), exit_code=1)
+            case Alarm() | Progress() | StepReport() | Hardware() | JobReported(state="started"):
+                pass
+            case _ if event.command_id == command_id:  # type: ignore[union-attr]
+                return cast("Result", event)
             case _:
                 pass
 
@@ -217,6 +243,8 @@ def _in_log(run_dir: Path, kinds: tuple[type[Life], ...], command_id: str, from_
     """What the log has of a command when the engine is gone."""
     for entry in LogReader(run_dir).entries(max(from_seq, 1)):
         event = decode(entry.kind, entry.payload)
+        if isinstance(event, JobReported) and event.state == "started":
+            continue
         if isinstance(event, kinds) and event.command_id == command_id:
             return event
     raise SlotdeckError(

@@ -49,6 +49,7 @@ class HomeReader:
             curve=self._curves[run.path, run.size_bytes],
             started_wall_s=run.started_wall_s or 0.0,
             size_bytes=run.size_bytes,
+            parent=run.parent,
         )
 
     def _curve(self, run: RunSummary) -> tuple[float, ...]:

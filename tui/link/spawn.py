@@ -17,7 +17,7 @@ from pathlib import Path
 from engine.errors import SlotdeckError
 from engine.protocol.codec import decode
 from engine.protocol.events import RunEnded, RunStarted
-from engine.runlog.private import check_run_folder
+from engine.runlog.private import check_run_folder, child_environment
 from engine.runlog.reader import LogReader
 from engine.text import one_line
 
@@ -120,7 +120,7 @@ def start(command: list[str], run_dir: Path) -> Spawned:
             stdout=output,
             stderr=output,
             start_new_session=True,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=child_environment() | {"PYTHONUNBUFFERED": "1"},
         )
         return Spawned(run_dir, process, os.fstat(output).st_size, _head_seq(run_dir) + 1)
     finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import ClassVar, cast
 
 from textual.binding import Binding
+from textual.events import Key
 
 from engine.errors import SlotdeckError
 from engine.protocol import commands as c
@@ -18,9 +19,12 @@ from tui.messages import RunLeft
 from tui.screens.command_line import CommandLine
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.deck import Deck
+from tui.screens.questions import question
 from tui.screens.source import LiveLink
 
 _CONTROL = {key.action.split("(")[0] for key in KEYS if key.needs == "control"}
+_STEERING_KEYS = {name for key in KEYS if key.needs == "control" for name in key.key.split(",")}
+READ_ONLY = "this cockpit is read-only: leave it and attach without --read-only to steer"
 
 
 class CockpitScreen(Deck):
@@ -54,12 +58,30 @@ class CockpitScreen(Deck):
             return False
         return self.may_control if action in _CONTROL else True
 
+    def on_key(self, event: Key) -> None:
+        """A key that would steer is answered where it cannot."""
+        if (
+            self.read_only
+            and event.key in _STEERING_KEYS
+            and not self.query_one(CommandLine).has_class("open")
+        ):
+            self.app.clear_notifications()
+            self.notify(READ_ONLY)
+
     def send(self, command: c.AnyCommand) -> None:
         """Ask for it, after a question when it destroys; what cannot be sent is said."""
-        if isinstance(command, c.Stop):
-            self.action_stop()
+        asked = question(command, self.store)
+        if asked is None:
+            self._send(command)
             return
-        self._send(command)
+
+        def answered(name: str | None) -> None:
+            wanted = asked.answers[name].command if name is not None else None
+            if wanted is not None:
+                self._send(wanted)
+
+        rows = {name: answer.text for name, answer in asked.answers.items()}
+        self.app.push_screen(ConfirmScreen(asked.title, asked.detail, rows), answered)
 
     def enter(self, text: str) -> None:
         """A whole command as typed.
@@ -101,18 +123,11 @@ class CockpitScreen(Deck):
 
     def action_fill(self, text: str) -> None:
         """Open the command line with the verb typed already."""
-        self.query_one(CommandLine).open(text, self.slot_names)
+        self.query_one(CommandLine).open(text, self.known)
 
     def action_stop(self) -> None:
         """Ask whether to save."""
-        answers = {
-            "save": "Stop and save a checkpoint",
-            "drop": "Stop without saving",
-            "cancel": "Keep training",
-        }
-        last = self.store.checkpoints[-1].step if self.store.checkpoints else 0
-        detail = f"At step {self.store.step:,}. Without saving, it can be resumed from step {last:,}."
-        self.app.push_screen(ConfirmScreen("Stop this run?", detail, answers), self._stop_answered)
+        self.send(c.Stop())
 
     def action_take_lease(self) -> None:
         """Have the controls."""
@@ -129,10 +144,6 @@ class CockpitScreen(Deck):
         how = f"training goes on; come back with: slotdeck attach {run}"
         self.post_message(RunLeft(how if going_on else f"see it again with: slotdeck replay {run}"))
 
-    def _stop_answered(self, answer: str | None) -> None:
-        if answer in ("save", "drop"):
-            self._send(c.Stop(save=answer == "save"))
-
     def _send(self, command: c.AnyCommand) -> None:
         try:
             self.link.send(command)
@@ -141,7 +152,7 @@ class CockpitScreen(Deck):
 
     def _why_not(self) -> str:
         if self.read_only:
-            return "attach without --read-only"
+            return "it is read-only: attach without --read-only"
         if self.store.ended is not None:
             return f"the run has ended; resume it with: slotdeck resume {self.run_name}"
         return "wait for the link to come back"

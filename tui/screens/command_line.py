@@ -6,7 +6,6 @@ shows what is wrong with it through `refuse`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
@@ -20,6 +19,7 @@ from textual.widgets import Input, Static
 from engine.text import one_line
 from tui.messages import LineClosed, LineEntered
 from tui.screens.completion import completion, usage
+from tui.state.known import Known
 
 
 class CommandLine(Vertical):
@@ -33,7 +33,7 @@ class CommandLine(Vertical):
     def __init__(self, replay: bool = False) -> None:
         super().__init__(id="command-line")
         self._replay = replay
-        self._slots: Sequence[str] = ()
+        self._known = Known()
         self._typed = ""
 
     def compose(self) -> ComposeResult:
@@ -47,9 +47,9 @@ class CommandLine(Vertical):
             select_on_focus=False,
         )
 
-    def open(self, text: str, slots: Sequence[str]) -> None:
+    def open(self, text: str, known: Known) -> None:
         """Show the line with `text` already in it."""
-        self._slots = slots
+        self._known = known
         self.add_class("open")
         line = self.query_one(Input)
         line.value = text
@@ -72,7 +72,7 @@ class CommandLine(Vertical):
     def action_complete(self) -> None:
         """Complete the word under the cursor."""
         line = self.query_one(Input)
-        line.value = completion(line.value, self._slots)
+        line.value = completion(line.value, self._known)
         line.cursor_position = len(line.value)
 
     @on(Input.Changed)
@@ -105,5 +105,5 @@ class _Words(Suggester):
         self._line = line
 
     async def get_suggestion(self, value: str) -> str | None:
-        done = completion(value, self._line._slots)
+        done = completion(value, self._line._known)
         return done if done != value else None

@@ -1,4 +1,7 @@
-"""The life of each command as rows: hollow until the engine says yes, red and explained when it says no."""
+"""The life of each command as rows: hollow until the engine says yes, red and explained when it says no.
+
+A command that a child works on shows that child: at work with the time it has taken, then what came of it.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,16 @@ from textwrap import wrap
 
 from textual.content import Content
 
+from engine.protocol.events import JobReported
 from engine.text import one_line
 from engine.units import format_duration
+from tui.screens.job_rows import CANCELLED, DONE, FAILED, GLYPHS, WORKING, elapsed, task_name
+from tui.state.figures import summary
 from tui.state.formatting import fit
 from tui.state.pending_commands import ACCEPTED, APPLIED, REFUSED, CommandLife
 
+MORE_ROWS = 3
+"""Below a command, for a reason or a result."""
 NO_ANSWER_S = 5.0
 """A request this old without an answer says so."""
 
@@ -31,9 +39,11 @@ def _rows(life: CommandLife, width: int, now_s: float) -> list[Content]:
     if life.status == REFUSED:
         why = one_line(life.reason) + (f"; {one_line(life.remedy)}" if life.remedy else "")
         return [
-            _line("✗", "$error bold", text, "refused", "$error", width),
-            *(Content.assemble((f"  {part}", "$error")) for part in wrap(why, max(10, width - 2))[:2]),
+            _line("✗", "$error bold", text, "refused", "$error bold", width),
+            *_told(why, "$error", width),
         ]
+    if life.job is not None:
+        return _job_rows(text, life.job, life.job_since_s, width, now_s)
     if life.status == APPLIED:
         at = f"at step {life.step:,}" if life.step is not None else "applied"
         if life.step is not None and len(text) + len(at) + 4 > width:
@@ -42,10 +52,35 @@ def _rows(life: CommandLife, width: int, now_s: float) -> list[Content]:
         roomy = len(text) + len(change) + len(at) + 4 <= width
         return [_line("●", "$success bold", text, change * roomy + at, "$quiet", width)]
     if life.status == ACCEPTED:
-        return [_line("◐", "$warning", text, "accepted", "$warning", width)]
+        return [_line("◐", "$warning bold", text, "accepted", "$warning", width)]
     waited = now_s - life.requested_s if life.requested_s is not None else 0.0
     note = f"no answer for {format_duration(int(waited))}" if waited >= NO_ANSWER_S else "requested"
     return [_line("○", "$quiet", text, note, "$warning" if waited >= NO_ANSWER_S else "$quiet", width)]
+
+
+def _job_rows(text: str, news: JobReported, since_s: float, width: int, now_s: float) -> list[Content]:
+    glyph = GLYPHS.get(news.state, GLYPHS[CANCELLED])
+    if news.state == WORKING:
+        note = f"{task_name(news)} {elapsed(since_s, now_s)}"
+        return [_line(glyph, "$accent bold", text, note, "$accent", width)]
+    colour = {DONE: "$success", FAILED: "$error"}.get(news.state, "$quiet")
+    found = one_line(news.text, 400).replace("->", "→") or summary(news.result)
+    return [
+        _line(
+            glyph,
+            f"{colour} bold",
+            text,
+            one_line(news.state),
+            "$quiet" if news.state == DONE else colour,
+            width,
+        ),
+        *_told(found, "$error" if news.state == FAILED else "$foreground", width),
+    ]
+
+
+def _told(text: str, colour: str, width: int) -> list[Content]:
+    """What there is to know, on the rows below."""
+    return [Content.assemble((f"  {part}", colour)) for part in wrap(text, max(10, width - 2))[:MORE_ROWS]]
 
 
 def _line(glyph: str, glyph_style: str, text: str, note: str, note_style: str, width: int) -> Content:

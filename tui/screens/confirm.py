@@ -1,4 +1,4 @@
-"""The question before what destroys: a sentence and a few answers, the harmless one first."""
+"""The question before what destroys: what will happen, and a few answers; enter gives the first."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 
-class ConfirmScreen(ModalScreen[str]):
-    """Dismisses with the id of the answer chosen; escape chooses the last."""
+class ConfirmScreen(ModalScreen[str | None]):
+    """Dismisses with the id of the answer chosen; with `None` on escape."""
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("escape", "cancel", show=False)]  # type: ignore[assignment]
 
@@ -42,4 +42,4 @@ class ConfirmScreen(ModalScreen[str]):
 
     def action_cancel(self) -> None:
         """Nothing is done."""
-        self.dismiss(list(self._answers)[-1])
+        self.dismiss(None)

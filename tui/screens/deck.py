@@ -18,12 +18,14 @@ from tui.screens.heading import heading
 from tui.screens.help import HelpScreen
 from tui.screens.key_bar import KeyBar
 from tui.screens.log import LogScreen
+from tui.screens.notice import notice, trouble_rows
 from tui.screens.panels import Panels
 from tui.screens.source import Source
 from tui.screens.text_rows import TextRows
 from tui.screens.too_small import TooSmall
 from tui.settings import Settings
 from tui.state.choices import Choices
+from tui.state.known import Known
 from tui.state.store import TOPICS, RunStore
 
 
@@ -85,9 +87,10 @@ class Deck(Screen[None]):
             await self.source.start()
             self.paint()  # at once, not at the timer's next turn
             await self.source.run()
-        except (SlotdeckError, OSError) as error:
-            self.store.set_link("lost", str(error))
-            self.complain(str(error))
+        except SlotdeckError as error:
+            self.store.set_link("unreadable", error.message, error.remedy)
+        except OSError as error:
+            self.store.set_link("unreadable", str(error), "attach again when it is mended")
 
     def on_resize(self) -> None:
         """Everything is laid out anew."""
@@ -104,12 +107,25 @@ class Deck(Screen[None]):
     def _paint(self, topics: set[str]) -> None:
         if self.has_class("too-small") or not self.is_mounted:
             return
-        title = self._heading(self.size.width - 2)
-        self.query_one(Panels).paint(topics, title, self.now_s(), self.whole)
+        width = self.size.width - 2
+        self.query_one(Panels).paint(
+            topics, self._heading(width), self._notice(width), self.now_s(), self.whole
+        )
         self.query_one(KeyBar).redraw()
 
     def _heading(self, width: int) -> Content:
         return heading(self.store, self.run_name, width, self._client_id, self.read_only, self.now_s())
+
+    def _notice(self, width: int) -> Content:
+        return notice(
+            self.store, width, self.now_s(),
+            client_id=self._client_id, read_to=self.choices.read_to, may_control=self.may_control,
+        )  # fmt: skip
+
+    @property
+    def may_control(self) -> bool:
+        """Whether commands can be sent."""
+        return False
 
     def now_s(self) -> float:
         """The time that ages count from."""
@@ -126,6 +142,14 @@ class Deck(Screen[None]):
     def slot_names(self) -> list[str]:
         """The run's slots, in order."""
         return self.store.slot_names
+
+    @property
+    def known(self) -> Known:
+        """What can be completed: slots that are still there, checkpoints that lead to where the run is."""
+        store = self.store
+        leading = [saved.name for saved in store.checkpoints if store.leads(saved.branch, saved.step)]
+        slots = tuple(name for name in store.slot_names if name not in store.pruned)
+        return Known(slots, tuple(reversed(leading)))
 
     @property
     def slot_name(self) -> str:
@@ -185,7 +209,10 @@ class Deck(Screen[None]):
 
     def action_log(self) -> None:
         """All that happened."""
-        self.app.push_screen(LogScreen(self.store))
+        self.app.push_screen(LogScreen(self.store, self._troubles))
+
+    def _troubles(self, width: int) -> list[Content]:
+        return trouble_rows(self.store, width, self._client_id, self.choices.read_to)
 
     def action_help(self) -> None:
         """The keys."""
@@ -193,7 +220,7 @@ class Deck(Screen[None]):
 
     def action_command_line(self) -> None:
         """Type anything."""
-        self.query_one(CommandLine).open("", self.slot_names)
+        self.query_one(CommandLine).open("", self.known)
 
     def enter(self, text: str) -> None:
         """What a typed line means."""
@@ -213,4 +240,4 @@ class Deck(Screen[None]):
         if line.has_class("open"):
             line.refuse(text)
         else:
-            self.notify(text, severity="error", markup=False, timeout=8)
+            self.notify(text, severity="error", timeout=8)

@@ -7,8 +7,10 @@ from textual.content import Content
 from engine.protocol.events import Progress
 from engine.text import one_line
 from engine.units import format_count
+from tui.state.facts import AWAY
 from tui.state.formatting import countdown, fit
 from tui.state.store import RunStore
+from tui.state.troubles import LINK_NAMES
 
 _STATES = {
     "starting": ("◌", "$warning"),
@@ -24,8 +26,15 @@ _LINKS = {
     "restarting": "$warning",
     "replay": "$accent",
     "ended": "$quiet",
+    "gone": "$error",
+    "version": "$error",
+    "unreadable": "$error",
 }
-
+_SAID = {
+    "connecting": "connecting",
+    "ended": "engine ended",
+    **LINK_NAMES,
+}
 
 COMPILE = "compile"
 """The engine's task that is drawn with its time."""
@@ -54,7 +63,7 @@ def _state(store: RunStore, now_s: float) -> Content:
     if store.link.status == "ended" and store.run is not None:
         return Content.assemble(("✗ killed", "$error"))
     glyph, colour = _STATES.get(store.state, ("◌", "$quiet"))
-    if store.link.status == "lost":
+    if store.link.status in AWAY:
         colour = "$quiet"  # what was true when the link broke
     if store.progress is not None:
         at_work = _at_work(store.progress, now_s - store.progress_since_s)
@@ -76,13 +85,17 @@ def _at_work(task: Progress, seconds: float) -> str:
 
 
 def _link(store: RunStore) -> Content:
-    status = store.link.status
-    said = {"connecting": store.link.detail or "connecting", "lost": "link lost", "ended": "engine ended"}
-    said["restarting"] = store.link.detail
-    return Content.assemble((one_line(said.get(status, status)), _LINKS.get(status, "$quiet")))
+    link = store.link
+    said = link.detail if link.status in ("connecting", "restarting") else ""
+    said = said or _SAID.get(link.status, link.status)
+    return Content.assemble((one_line(said), _LINKS.get(link.status, "$quiet")))
 
 
 def _lease(store: RunStore, client_id: str, read_only: bool) -> Content:
+    if read_only:
+        holder = store.lease.who or store.lease.holder if store.link.status == "live" else ""
+        held = f": {one_line(holder, 24)} has the controls" if holder else ""
+        return Content.assemble((f"read-only{held}", "$quiet"))
     if store.link.status != "live":
         return Content("")  # not known now
     if store.lease.holder and store.lease.holder == client_id:
@@ -90,4 +103,4 @@ def _lease(store: RunStore, client_id: str, read_only: bool) -> Content:
     if store.lease.holder:
         who = one_line(store.lease.who or store.lease.holder, 24)
         return Content.assemble((f"{who} has the controls elsewhere", "$warning"))
-    return Content.assemble(("watching" if read_only else "controls free", "$quiet"))
+    return Content.assemble(("controls free", "$quiet"))

@@ -16,6 +16,7 @@ from tui.keys import TITLES, Key, Place, groups
 _MARKS = (
     ("○ requested", "sent, not answered yet"),
     ("◐ accepted", "in the log, waits for the next step boundary"),
+    ("▷ 0:42", "a child works on it beside the training; what it found stands below"),
     ("● applied", "in effect; the step and what changed stand beside it"),
     ("✗ refused", "nothing changed; the reason and what to do stand beside it"),
 )

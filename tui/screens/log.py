@@ -5,7 +5,7 @@ Opened over a cockpit or a replay, which goes on below it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -32,14 +32,17 @@ class LogScreen(Screen[None]):
         Binding("question_mark", "none", show=False),
     ]
 
-    def __init__(self, store: RunStore) -> None:
+    def __init__(self, store: RunStore, troubles: Callable[[int], list[Content]]) -> None:
+        """`troubles`: what is wrong just now, as rows of so many cells."""
         super().__init__()
         self._store = store
+        self._troubles = troubles
         self._shown: tuple[int, FeedItem | None, int] = (0, None, 0)
 
     def compose(self) -> ComposeResult:
         """A title, the lines, the keys."""
         yield Static(id="log-title")
+        yield Static(id="log-now")
         with VerticalScroll(id="log"):
             yield Static(id="log-lines")
         yield Static(
@@ -61,6 +64,9 @@ class LogScreen(Screen[None]):
         """Show what there is, when it is not what was shown."""
         items, log = list(self._store.feed), self.query_one("#log", VerticalScroll)
         width = log.scrollable_content_region.width
+        wrong = self._troubles(self.size.width - 2)
+        self.set_class(bool(wrong), "trouble")
+        self.query_one("#log-now", Static).update(Content("\n").join(wrong))
         now = (len(items), items[-1] if items else None, width)
         if now == self._shown or width < 1:
             return
@@ -83,7 +89,7 @@ def _item_rows(item: FeedItem, width: int) -> Iterable[Content]:
     step = f"{item.step:>9,}" if item.step is not None else " " * 9
     head = f"{clock(item.wall_s)} {step}  "
     colour = _COLOURS.get(item.level, "$foreground")
-    text = f"sample:\n{item.body}" if item.body else item.text
+    text = item.body or item.text
     ink = "$foreground" if item.level == "good" else colour
     lines = Content(text).wrap(max(8, width - len(head) - 2))
     yield Content.assemble((head, "$quiet"), (f"{item.glyph} ", colour), (lines[0].plain, ink))

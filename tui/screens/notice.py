@@ -1,50 +1,118 @@
-"""What appears under the heading when something is wrong: link, end of the run, alarm, log; and what to do."""
+"""The row under the heading: what is wrong and what to do about it, else the run's state in words, else nothing.
+
+It is always one row, so that trouble never moves what stands below; all of it in full is in the full feed.
+"""
 
 from __future__ import annotations
 
 from textual.content import Content
 
 from engine.text import one_line
-from tui.state.feed import ERROR
-from tui.state.formatting import clock
+from tui.screens.job_rows import at_work
+from tui.state.formatting import clock, fit
 from tui.state.store import RunStore
+from tui.state.troubles import ERROR, OFFERS_ROLLBACK, WARNING, Trouble, troubles
 
-MAX_ROWS = 3
+_COLOURS = {ERROR: "$error", WARNING: "$warning"}
 
 
-def notice(store: RunStore, read_to: int, width: int) -> list[Content]:
-    """A row or two of at most `width` cells; none when all is well. Alarms up to `read_to` have been put away."""
-    link, ended = store.link, store.ended
-    if link.status == "lost":
-        since = clock(link.since_wall_s)
-        return _rows(f"link lost at {since}: {one_line(link.detail)}; trying again", "", True, width)
-    if link.status == "ended" and ended is None:
-        return _rows(one_line(link.detail), "", True, width)
-    if ended is not None and ended.outcome == "failed" and link.status != "restarting":
-        remedy = f"; {one_line(ended.remedy)}" if ended.remedy else ""
-        return _rows(f"failed at step {ended.step:,}: {one_line(ended.reason)}{remedy}", "", True, width)
-    news = [item for item in store.alarms if item.seq > read_to]
-    if news:
-        more = f"   and {len(news) - 1} more" if len(news) > 1 else ""
-        said = f"{clock(news[-1].wall_s)} {news[-1].text}"
-        return _rows(said, f"{more}   f all   esc seen", news[-1].level == ERROR, width)
-    if store.damaged and not read_to:
-        places = "one place" if store.damaged == 1 else f"{store.damaged} places"
-        return _rows(
-            f"the log is damaged in {places}; what can be read is shown", "   esc seen", False, width
+def notice(
+    store: RunStore,
+    width: int,
+    now_s: float,
+    *,
+    client_id: str = "",
+    read_to: int = 0,
+    may_control: bool = False,
+) -> Content:
+    """One row of at most `width` cells. Alarms up to `read_to` have been put away."""
+    found = troubles(store, client_id, read_to)
+    if not found:
+        return _calm(store, width, now_s, may_control)
+    newest = found[0]
+    more = f"+{len(found) - 1}  " if len(found) > 1 else ""
+    seen = "  esc seen" if any(trouble.seq for trouble in found) else ""
+    end = f"  {more}f all{seen}"
+    colour = _COLOURS.get(newest.level, "$foreground")
+    text = _short_named(_said(newest, _remedy(store, newest, may_control)), store, width - 2 - len(end))
+    gap = " " * max(0, width - 2 - len(text) - len(end))
+    return Content.assemble(("! ", f"{colour} bold"), (text, colour), gap, (end, "$quiet"))
+
+
+def trouble_rows(store: RunStore, width: int, client_id: str, read_to: int) -> list[Content]:
+    """All of them in full, newest first: for the full feed."""
+    rows: list[Content] = []
+    for trouble in troubles(store, client_id, read_to):
+        colour = _COLOURS.get(trouble.level, "$foreground")
+        rows.append(Content.assemble(("! ", f"{colour} bold"), (fit(_named(trouble), width - 2), colour)))
+        for text in filter(None, (trouble.said, trouble.remedy)):
+            rows += [Content.assemble("  ", line.plain) for line in Content(text).wrap(max(8, width - 2))]
+    return rows
+
+
+def _remedy(store: RunStore, trouble: Trouble, may_control: bool) -> str:
+    """What to do; where a key does it, the key."""
+    if trouble.code not in OFFERS_ROLLBACK or not may_control:
+        return trouble.remedy
+    saved = store.newest_checkpoint
+    to = f" to {saved.step:,}" if saved is not None else ""
+    return f"R rolls back{to}" + (", space goes on" if store.state == "paused" else "")
+
+
+def _named(trouble: Trouble) -> str:
+    times = f" ({trouble.times} times)" if trouble.times > 1 else ""
+    if trouble.lasting:
+        return f"{trouble.name}{times} since {clock(trouble.since_s)}"
+    return f"{clock(trouble.since_s)} {trouble.name}{times}"
+
+
+def _said(trouble: Trouble, remedy: str) -> list[str]:
+    """In falling order of what one wishes to read; of what there is beyond the name, the remedy goes last."""
+    name, whole = trouble.name, _named(trouble)
+    mark = ";" if ":" in name else ":"
+    said = f"{mark} {trouble.said}" if trouble.said else ""
+    if not remedy:
+        return [f"{whole}{said}", f"{name}{said}"]
+    return [f"{whole}{said}; {remedy}", f"{whole}; {remedy}", f"{name}; {remedy}"]
+
+
+def _short_named(wishes: list[str], store: RunStore, room: int) -> str:
+    """The first that fits; where none does, the run is called by the end of its name, which a command takes too."""
+    run_id = one_line(store.run.run_id) if store.run is not None else ""
+    if run_id:
+        wishes = [*wishes, *(wish.replace(run_id, run_id.rpartition("-")[2]) for wish in wishes)]
+    return next((wish for wish in wishes if len(wish) <= room), fit(wishes[-1], room))
+
+
+def _calm(store: RunStore, width: int, now_s: float, may_control: bool) -> Content:
+    """What the run is at when nothing is wrong and it does not simply train."""
+    glyph, text = _state(store, now_s, may_control)
+    return (
+        Content.assemble((f"{glyph} {_short_named([text], store, width - 2)}", "$quiet"))
+        if text
+        else Content("")
+    )
+
+
+def _state(store: RunStore, now_s: float, may_control: bool) -> tuple[str, str]:
+    ended, run = store.ended, store.run
+    if ended is not None:
+        on = (
+            f"; go on with: slotdeck resume {one_line(run.run_id)}"
+            if run and ended.outcome == "stopped"
+            else ""
         )
-    return []
+        return "■", f"{ended.outcome} at step {ended.step:,}{_because(ended.reason)}{on}"
+    if store.state == "paused":
+        on = "; space goes on" if may_control else ""
+        return "‖", f"paused at step {store.step:,}{_because(store.state_reason)}{on}"
+    if store.jobs.running:
+        return at_work(store.jobs.running[-1], now_s)
+    if run is not None and run.parent:
+        at = f" at {one_line(run.parent_checkpoint)}" if run.parent_checkpoint else ""
+        return "⑂", f"from {one_line(run.parent)}{at}"
+    return "", ""
 
 
-def _rows(text: str, end: str, error: bool, width: int) -> list[Content]:
-    colour = "$error" if error else "$warning"
-    lines = Content(text).wrap(max(10, width - 2 - len(end)))[:MAX_ROWS]
-    return [
-        Content.assemble(
-            ("! " if y == 0 else "  ", f"{colour} bold"),
-            (line.plain, colour),
-            " " * max(0, width - 2 - line.cell_length - len(end)) if y == 0 else "",
-            (end if y == 0 else "", "$quiet"),
-        )
-        for y, line in enumerate(lines)
-    ]
+def _because(reason: str) -> str:
+    return f": {one_line(reason)}" if reason else ""

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.geometry import Size
 
 from tui.screens.command_rows import command_rows
-from tui.screens.notice import notice
 from tui.screens.readout import readout
 from tui.screens.text_rows import TextRows
 from tui.screens.views import (
@@ -29,6 +29,8 @@ from tui.widgets.gauge import Gauges
 from tui.widgets.stacked_bar import StackedBar
 from tui.widgets.waterfall import Waterfall
 
+_CUT_TO_SIZE = ("slots", "feed", "sample")
+
 
 class Panels(Vertical):
     """One run on screen. Nothing paints per event: `paint` runs a few times a second."""
@@ -37,6 +39,8 @@ class Panels(Vertical):
         super().__init__()
         self._store = store
         self._choices = choices
+        self._sizes: list[Size] = []
+        """Of the panels, when they were painted last."""
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -54,12 +58,14 @@ class Panels(Vertical):
             yield from _titled("sample-box", "latest sample", TextRows(id="sample"))
             yield from _titled("commands-box", "commands", TextRows(id="commands"))
 
-    def paint(self, topics: set[str], heading: Content, now_s: float, whole: RunStore | None) -> None:
-        """The heading and the numbers, and the panels of `topics`. `whole`: see `chart_view`."""
+    def paint(
+        self, topics: set[str], heading: Content, notice: Content, now_s: float, whole: RunStore | None
+    ) -> None:
+        """The rows at the top, and the panels of `topics`. `whole`: see `chart_view`."""
         width = self.size.width - 2
         self._rows("#heading").show([heading])
+        self._rows("#notice").show([notice])
         self._rows("#readout").show(readout(self._store, width, now_s))
-        self._paint_notice(width)
         self._paint_commands(now_s)
         painters: dict[str, Callable[[], None]] = {
             "loss": lambda: self.query_one(Chart).show(chart_view(self._store, self._choices, whole)),
@@ -69,17 +75,14 @@ class Panels(Vertical):
             "feed": self._paint_feed,
             "samples": self._paint_sample,
         }
+        sizes = [self.query_one(f"#{name}").size for name in _CUT_TO_SIZE]
+        if sizes != self._sizes:  # a box came or went beside them: what they show is cut to their size
+            topics, self._sizes = topics | painters.keys(), sizes
         for topic in topics & painters.keys():
             painters[topic]()
 
     def _rows(self, selector: str) -> TextRows:
         return self.query_one(selector, TextRows)
-
-    def _paint_notice(self, width: int) -> None:
-        rows, box = notice(self._store, self._choices.read_to, width), self._rows("#notice")
-        if box.styles.height is None or box.styles.height.value != len(rows):
-            box.styles.height = len(rows)
-        box.show(rows)
 
     def _paint_slots(self) -> None:
         slots = self.query_one(Waterfall)

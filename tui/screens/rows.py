@@ -63,14 +63,23 @@ def run_row(row: RunRow, columns: Columns, now_wall_s: float) -> Content:
     )
     curve = f"{sparkline(row.curve, columns.curve)}  " if columns.curve else ""
     size = f"{format_bytes(row.size_bytes):>9}  " if columns.size else ""
+    name, parent = one_line(row.run_id), _parent(row)
+    if len(name) + len(parent) > columns.name:
+        parent = ""
     return Content.assemble(
         (f"{mark} {row.state:<8}  ", colour),
-        (_cut(one_line(row.run_id), columns.name), "bold" if row.live else ""),
+        (name if parent else _cut(name, columns.name), "bold" if row.live else ""),
+        (f"{parent:<{columns.name - len(name)}}" if parent else "", "$quiet"),
         f"  {step:>15}  ",
         (curve, "$accent"),
         f"{_loss(row.loss)}  " + (f"{_loss(row.val_loss)}  " if columns.val else ""),
         (f"{size}{age(now_wall_s - row.started_wall_s):>6}", "$quiet"),
     )
+
+
+def _parent(row: RunRow) -> str:
+    """The end of the name of the run it came from."""
+    return f" ⑂ {one_line(row.parent).rpartition('-')[2]}" if row.parent else ""
 
 
 def profile_row(row: ProfileRow, width: int) -> Content:

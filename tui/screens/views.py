@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.content import Content
 
+from engine.protocol.events import CheckpointSaved
 from engine.text import one_line, sanitise
 from tui.screens.source import Player
 from tui.state.choices import Choices
+from tui.state.facts import AWAY, Tick
 from tui.state.formatting import duty
 from tui.state.store import RunStore
 from tui.widgets.chart import ChartView, Plotted
@@ -16,7 +20,7 @@ from tui.widgets.scrubber import ScrubberView
 from tui.widgets.stacked_bar import MemoryView
 from tui.widgets.waterfall import WaterfallView
 
-_WAITING = {"connecting": "reading the log", "ended": "no step was reported", "lost": "no step was reported"}
+_WAITING = {"connecting": "reading the log", **dict.fromkeys(AWAY, "no step was reported")}
 _CURVES = (("loss", "train", "line"), ("loss_ema", "ema", "strong"), ("val_loss", "val", "points"))
 
 
@@ -26,14 +30,32 @@ def chart_view(store: RunStore, choices: Choices, whole: RunStore | None = None)
     `whole` knows the run to its end while `store` stands at a moment of it: what came later is drawn dim.
     """
     run = whole or store
+    at = store.branch if whole is not None else None
+
+    def leads(mark: Tick | CheckpointSaved) -> bool:
+        return run.leads(mark.branch, mark.step, at)
+
+    def apart(marks: Sequence[Tick | CheckpointSaved]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Steps of marks on the line to the moment shown, and of the others."""
+        return (
+            tuple(mark.step for mark in marks if leads(mark)),
+            tuple(mark.step for mark in marks if not leads(mark)),
+        )
+
+    ticks, left_ticks = apart(run.ticks)
+    checkpoints, left_checkpoints = apart(run.checkpoints)
     return ChartView(
         title="loss",
         curves=tuple(
             Plotted(label, run.series[name], run.series[name].version, kind, store.series[name].last)
             for name, label, kind in _CURVES
         ),
-        ticks=tuple(tick.step for tick in run.ticks),
-        checkpoints=tuple(saved.step for saved in run.checkpoints),
+        ticks=ticks,
+        left_ticks=left_ticks,
+        checkpoints=checkpoints,
+        left_checkpoints=left_checkpoints,
+        forks=tuple(step for branch, step in run.series["loss"].forks.items() if branch),
+        branch=at,
         total_steps=run.total_steps,
         window=choices.window.span(run.step),
         log=choices.log_scale,
@@ -44,10 +66,13 @@ def chart_view(store: RunStore, choices: Choices, whole: RunStore | None = None)
 
 def waterfall_view(store: RunStore, selected: int | None, rows: int) -> WaterfallView:
     """The slots: the plan now, and what they did of late."""
+    ticks = tuple(store.slots.ticks)[-max(rows, 1) :]
     return WaterfallView(
         names=tuple(store.slot_names),
         rows=tuple(store.plan.rows) if store.plan is not None else (),
-        ticks=tuple(store.slots.ticks)[-max(rows, 1) :],
+        ticks=ticks,
+        left=tuple(not store.leads(tick.branch, tick.step) for tick in ticks),
+        pruned=tuple(name in store.pruned for name in store.slot_names),
         policy=store.plan.policy if store.plan is not None else "",
         selected=selected,
         reason=slot_reason(store, selected),
@@ -58,12 +83,14 @@ def slot_reason(store: RunStore, selected: int | None) -> str:
     """Why the selected slot does what it does, in full; empty when none is selected."""
     if selected is None or store.plan is None or selected >= len(store.plan.rows):
         return ""
-    row = store.plan.rows[selected]
+    row, name = store.plan.rows[selected], one_line(store.slot_names[selected])
+    if store.slot_names[selected] in store.pruned:
+        return f"{name} pruned" + (f"; {one_line(row.reason)}" if row.reason else "")
     works = duty(row.duty) if row.duty in (0, 1) else f"duty {duty(row.duty)}"
     held = f", {row.held}" + (f" until {row.until:,}" if row.until is not None else "") if row.held else ""
     trained = "" if row.trained else ", forward only"
     reason = f"; {one_line(row.reason)}" if row.reason else ""
-    return f"{one_line(store.slot_names[selected])} {works}{held}{trained}{reason}"
+    return f"{name} {works}{held}{trained}{reason}"
 
 
 def waterfall_width(num_slots: int, width: int) -> int:
@@ -87,7 +114,7 @@ def memory_view(store: RunStore) -> MemoryView:
 
 def hardware_view(store: RunStore) -> HardwareView:
     """The machine; dim when the link is lost."""
-    return HardwareView(store.hardware, stale=store.link.status in ("lost", "restarting", "ended"))
+    return HardwareView(store.hardware, stale=store.link.status in AWAY)
 
 
 def feed_view(store: RunStore, rows: int) -> FeedView:

@@ -12,6 +12,7 @@ from typing import Any
 from engine.protocol import events as e
 from engine.text import one_line, sanitise
 from engine.units import format_bytes, format_count, format_duration
+from tui.state.figures import figures, summary
 
 INFO, GOOD, WARNING, ERROR = "info", "good", "warning", "error"
 
@@ -25,17 +26,18 @@ class FeedItem:
     step: int | None
     """The step it happened at, when the event says so."""
     kind: str
-    """`run`, `state`, `command`, `evaluation`, `sample`, `checkpoint`, `log`, `alarm`, `gap` or `lease`."""
+    """`run`, `state`, `command`, `evaluation`, `sample`, `checkpoint`, `prune`, `job`, `log`, `alarm`, `gap` or
+    `lease`."""
     glyph: str
     """One column wide; says the kind without colour."""
     text: str
     """One line, safe to draw."""
     level: str = INFO
     """`info`, `good`, `warning` or `error`."""
-    command_id: str = ""
-    """The command it is about; its answer takes the place of its acceptance."""
+    about: str = ""
+    """The command or the job it is about: what is said of it next takes the place of this."""
     body: str = ""
-    """More lines, safe to draw, for where there is room: a sample as the model wrote it."""
+    """The whole of it in lines, safe to draw, for where there is room: a sample as the model wrote it, a forecast."""
 
 
 def describe(seq: int, wall_s: float, event: object, who: str = "") -> FeedItem | None:
@@ -46,11 +48,24 @@ def describe(seq: int, wall_s: float, event: object, who: str = "") -> FeedItem 
     kind, glyph, text, level = phrase(event)
     if who and kind == "command" and not isinstance(event, e.CommandAccepted):
         text += f" ({who})"
-    return FeedItem(
-        seq, wall_s, getattr(event, "step", None), kind, glyph, one_line(text, 400), level,
-        command_id=getattr(event, "command_id", "") if kind == "command" else "",
-        body=sanitise(event.prompt + event.text) if isinstance(event, e.Sampled) else "",
-    )  # fmt: skip
+    about = getattr(event, "command_id", "") if kind == "command" else ""
+    if isinstance(event, e.JobReported):
+        about = f"job {event.job}"
+    step = getattr(event, "step", None)
+    return FeedItem(seq, wall_s, step, kind, glyph, one_line(text, 400), level, about, _body(event))
+
+
+def _body(event: object) -> str:
+    match event:
+        case e.Sampled(prompt=prompt, text=text):
+            return "sample:\n" + sanitise(prompt + text)
+        case e.JobReported(result=result) if result:
+            told = figures(result)
+            column = max(len(name) for name, _ in told)
+            lines = [f"  {name:<{column}}  {value}" for name, value in told]
+            return "\n".join([one_line(_job(event)[2], 400), *lines])
+        case _:
+            return ""
 
 
 _Phrase = tuple[str, str, str, str]
@@ -65,7 +80,37 @@ def _run_started(event: e.RunStarted) -> _Phrase:
         text = f"resumed from {event.resumed_from} at step {event.step}, {where}"
     else:
         text = f"started {event.profile_name}: {model}, {where}"
+    if event.parent:
+        text += f", from {event.parent}" + (
+            f" at {event.parent_checkpoint}" if event.parent_checkpoint else ""
+        )
     return "run", "▶", text, GOOD
+
+
+def _went_back(event: e.WentBack) -> _Phrase:
+    text = f"went back from step {event.from_step:,} to {event.checkpoint}" + _because(event.reason)
+    return "run", "↶", text, WARNING
+
+
+def _pruned(event: e.Pruned) -> _Phrase:
+    names = ", ".join(event.slots)
+    params = f"parameters {format_count(event.params_before)} → {format_count(event.params_after)}"
+    loss = ""
+    if event.loss_before is not None and event.loss_after is not None:
+        loss = f", validation loss {event.loss_before:.3f} → {event.loss_after:.3f}"
+    what = f"prune of {names} undone" if event.undone else f"pruned {names}"
+    return "prune", "×", f"{what}: {params}{loss}" + _because(event.reason), WARNING if event.undone else GOOD
+
+
+def _job(event: e.JobReported) -> _Phrase:
+    task = event.task.replace("-", " ")
+    glyph, level = {"started": ("▷", INFO), "done": ("✓", GOOD), "failed": ("✗", ERROR)}.get(
+        event.state, ("–", INFO)
+    )
+    text = event.text.replace("->", "→")
+    told = summary(event.result) if "→" not in text else ""
+    found = "; ".join(filter(None, (text, told)))
+    return "job", glyph, f"{task} {event.state}" + _because(found), level
 
 
 def _state(event: e.StateChanged) -> _Phrase:
@@ -132,6 +177,9 @@ def _remedy(remedy: str) -> str:
 
 _PHRASES: dict[type, Callable[[Any], _Phrase]] = {
     e.RunStarted: _run_started,
+    e.WentBack: _went_back,
+    e.Pruned: _pruned,
+    e.JobReported: _job,
     e.StateChanged: _state,
     e.RunEnded: _run_ended,
     e.Evaluated: _evaluated,

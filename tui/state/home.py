@@ -27,6 +27,8 @@ class RunRow:
     """Training loss from start to now, few points."""
     started_wall_s: float
     size_bytes: int
+    parent: str = ""
+    """The run it came from, if any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from engine.protocol.events import CommandAccepted, CommandApplied, CommandRefused
+from engine.protocol.events import CommandAccepted, CommandApplied, CommandRefused, JobReported
 
 CAPACITY = 64
 """Commands remembered; settled ones go first."""
@@ -39,6 +39,9 @@ class CommandLife:
     code: str = ""
     reason: str = ""
     remedy: str = ""
+    job: JobReported | None = None
+    """What the child that works on it said last."""
+    job_since_s: float = 0.0
 
     @property
     def settled(self) -> bool:
@@ -95,6 +98,13 @@ class PendingCommands:
                 settled_s=wall_s, step=event.step, code=event.code, reason=event.reason, remedy=event.remedy,
             )
         )  # fmt: skip
+
+    def worked(self, event: JobReported, wall_s: float) -> None:
+        """A child works for a command; one that nobody asked for has no command to be shown with."""
+        life = self._lives.get(event.command_id)
+        if life is not None:
+            since_s = life.job_since_s if life.job is not None and life.job.job == event.job else wall_s
+            self._keep(replace(life, job=event, job_since_s=since_s))
 
     def _life(self, command_id: str, text: str) -> CommandLife:
         return self._lives.get(command_id) or CommandLife(command_id, text, REQUESTED)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Protocol
 
+from tui.state.forks import Forks
+
 FAN = 8
 """Entries of one level in an entry of the next."""
 CAPACITY = 1 << 17
@@ -92,6 +94,14 @@ class Curve:
         """-1 when there is nothing yet."""
         steps, lost = self._levels[0].step, self.not_finite
         return max(steps[-1] if steps else -1, lost[-1] if lost else -1)
+
+    def value_at(self, step: int) -> float | None:
+        """The newest finite value up to `step`; within a bucket its highest."""
+        base = self._levels[0]
+        at = bisect_right(base.step, step)
+        if at == len(base.step):
+            return self.last
+        return base.high[at - 1] if at else None
 
     def append(self, step: int, value: float) -> bool:
         """Whether it was new: a step that the curve already covers is left as it is."""
@@ -203,15 +213,19 @@ class Series:
         self.name = name
         self.branches: dict[int, Curve] = {}
         """By branch number, in rising order."""
-        self.forks: dict[int, int] = {}
+        self.forks = Forks()
         """The step after which each branch begins."""
         self.version = 0
         """Rises with every change, so that a view of it can be compared."""
 
     @property
     def last(self) -> float | None:
-        """The newest finite value."""
-        return next((c.last for c in reversed(self.branches.values()) if c.last is not None), None)
+        """The newest finite value on the line that led to where the run is now."""
+        for branch, last in self.forks.line().items():
+            curve = self.branches.get(branch)
+            if curve is not None and (value := curve.value_at(last)) is not None:
+                return value
+        return None
 
     @property
     def last_step(self) -> int:
@@ -220,12 +234,18 @@ class Series:
 
     @property
     def not_finite(self) -> list[int]:
-        """Steps whose value was nan or infinite."""
-        return [step for curve in self.branches.values() for step in curve.not_finite]
+        """Steps whose value was nan or infinite, those of abandoned branches left out."""
+        line = self.forks.line()
+        return [
+            step
+            for branch, curve in self.branches.items()
+            for step in curve.not_finite
+            if step <= line.get(branch, -1)
+        ]
 
-    def fork(self, branch: int, step: int) -> None:
-        """`branch` begins after `step`."""
-        self.forks[branch] = step
+    def fork(self, branch: int, step: int, came_from: int | None = None) -> None:
+        """`branch` begins after `step` of the branch it came from."""
+        self.forks.begin(branch, step, came_from)
         self.version += 1
 
     def append(self, branch: int, step: int, value: float, fork_step: int | None = None) -> None:
@@ -251,37 +271,35 @@ class Series:
             first = stop
         self.version += 1
 
-    def live(self, start: float, end: float, width: int) -> Columns:
-        """The line that led to where the run is now."""
-        columns = Columns.empty(width)
+    def live(self, start: float, end: float, width: int, at: int | None = None) -> Columns:
+        """The line that led to branch `at`: to where the run is now when `None`."""
+        columns, line = Columns.empty(width), self.forks.line(at)
         for branch, curve in self.branches.items():
-            curve.draw(columns, start, end, 0, self._left_at(branch, end))
+            last = line.get(branch, -1)
+            if last >= start:
+                curve.draw(columns, start, end, 0, min(last, int(end)))
         return columns
 
-    def abandoned(self, start: float, end: float, width: int) -> Columns:
-        """The ends of branches that the run went back from."""
-        columns = Columns.empty(width)
+    def abandoned(self, start: float, end: float, width: int, at: int | None = None) -> Columns:
+        """All that is not on that line: the ends of branches that the run went back from, and later branches."""
+        columns, line = Columns.empty(width), self.forks.line(at)
         for branch, curve in self.branches.items():
-            left = self._left_at(branch, end)
-            if left < end:
-                curve.draw(columns, start, end, left + 1, int(end))
+            last = line.get(branch, -1)
+            if last < end:
+                curve.draw(columns, start, end, last + 1, int(end))
         return columns
 
-    def points(self) -> Iterator[tuple[int, float, bool]]:
+    def points(self, at: int | None = None) -> Iterator[tuple[int, float, bool]]:
         """`(step, value, live)` of every entry: for series of few points, such as validation."""
+        line = self.forks.line(at)
         for branch, curve in self.branches.items():
-            left = self._left_at(branch, inf)
+            last = line.get(branch, -1)
             base = curve._levels[0]
             for step, value in zip(base.step, base.high, strict=True):
-                yield step, value, step <= left
+                yield step, value, step <= last
 
     def _open(self, branch: int, fork_step: int) -> Curve:
         curve = self.branches[branch] = Curve()
         self.branches = dict(sorted(self.branches.items()))
         self.forks.setdefault(branch, fork_step)
         return curve
-
-    def _left_at(self, branch: int, end: float) -> int:
-        """The last step of `branch` that later ones build on."""
-        last = min((step for later, step in self.forks.items() if later > branch), default=end)
-        return int(min(last, end)) if last != inf else 1 << 62

@@ -28,6 +28,8 @@ class SlotTick:
     held: tuple[str, ...]
     """`""`, `pin` or `ban`, at the end of the tick."""
     trained: tuple[bool, ...]
+    pruned: tuple[bool, ...] = ()
+    branch: int = 0
 
 
 class SlotHistory:
@@ -40,6 +42,12 @@ class SlotHistory:
         self._tick_began_s: float | None = None
         self._work: list[float] = []
         self._steps = 0
+        self._branch = 0
+
+    def went_to(self, step: int, branch: int) -> None:
+        """The run goes on from this step, on this branch, whatever it did before."""
+        self._work, self._steps = [0.0] * len(self._work), 0
+        self._since_step, self._branch, self._tick_began_s = step, branch, None
 
     def planned(self, plan: SlotPlanned, wall_s: float) -> bool:
         """A new plan holds from `plan.step` on. Whether a tick was finished."""
@@ -56,6 +64,9 @@ class SlotHistory:
         """Steps were done under the plan. Whether a tick was finished."""
         if self._plan is None:
             return False
+        if self._tick_began_s is None:
+            self._tick_began_s = wall_s
+        self._branch = report.branch
         self._advance(report.step)
         return self._close(wall_s)
 
@@ -81,6 +92,8 @@ class SlotHistory:
                 tuple(work / self._steps for work in self._work),
                 tuple(row.held for row in rows),
                 tuple(row.trained for row in rows),
+                tuple(row.pruned for row in rows),
+                self._branch,
             )
         )
         self._work, self._steps, self._tick_began_s = [0.0] * len(rows), 0, wall_s

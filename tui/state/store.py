@@ -9,15 +9,20 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from engine.protocol import events as e
 from engine.protocol.codec import Unknown
+from engine.text import one_line
+from tui.state.clean import clean
+from tui.state.facts import AWAY, Lease, LinkState, Tick
 from tui.state.feed import FeedItem, describe
+from tui.state.forks import gone_back
+from tui.state.jobs import Jobs
 from tui.state.pending_commands import PendingCommands
 from tui.state.series import Series, Track
 from tui.state.slot_history import SlotHistory
+from tui.state.troubles import Alarms
 
 SCALARS = (
     "loss", "loss_ema", "lr", "grad_norm", "tokens_per_s", "active_slots",
@@ -30,38 +35,6 @@ TOPICS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LinkState:
-    """How the cockpit is connected."""
-
-    status: str
-    """`connecting`, `live`, `lost`, `replay` or `ended`."""
-    detail: str
-    since_wall_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """Who holds the controls."""
-
-    holder: str = ""
-    """Client id; empty: nobody."""
-    who: str = ""
-    fence: int = 0
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """An operator's action, marked on the curves."""
-
-    step: int
-    branch: int
-    wall_s: float
-    text: str
-    verb: str = ""
-
-
 class RunStore:
     """Everything known of one run. Bounded: a run of any length fits."""
 
@@ -70,7 +43,9 @@ class RunStore:
         self._dirty: set[str] = set()
         self._doors: dict[type, Callable[[Any], None]] = {
             e.RunStarted: self._run_started, e.StateChanged: self._state_changed, e.RunEnded: self._run_ended,
-            e.StepReport: self._step_report, e.SlotPlanned: self._slot_planned, e.Evaluated: self._evaluated,
+            e.WentBack: self._went_back, e.Pruned: self._pruned, e.JobReported: self._job_reported,
+            e.Alarm: self._alarm, e.StepReport: self._step_report, e.SlotPlanned: self._slot_planned,
+            e.Evaluated: self._evaluated,
             e.Sampled: self._sampled, e.CheckpointSaved: self._checkpoint_saved, e.Hardware: self._hardware,
             e.MemorySplit: self._memory_split, e.Progress: self._progress,
             e.LogGap: self._log_gap, e.CommandAccepted: self._accepted, e.CommandApplied: self._applied,
@@ -91,6 +66,7 @@ class RunStore:
         """`starting`, `running`, `paused`, `stopping` or `ended`; empty before the first event."""
         self.state_reason = ""
         self.ended: e.RunEnded | None = None
+        self.ended_wall_s = 0.0
         self.report: e.StepReport | None = None
         self.report_wall_s = 0.0
         self.wall_s = 0.0
@@ -101,6 +77,12 @@ class RunStore:
         self.samples: deque[e.Sampled] = deque(maxlen=32)
         self.checkpoints: list[e.CheckpointSaved] = []
         self.alarms: deque[FeedItem] = deque(maxlen=64)
+        """The feed's lines about them."""
+        self.open_alarms = Alarms()
+        """Those that nothing has shown to be over."""
+        self.jobs = Jobs()
+        self.pruned: frozenset[str] = frozenset()
+        """Names of the slots that are gone from the model."""
         self.set_since: dict[str, str] = {}
         """`lr` and `precision` as set since the last report: what the next one will say."""
         self.hardware: e.Hardware | None = None
@@ -111,7 +93,9 @@ class RunStore:
         """When it began."""
         self.feed: deque[FeedItem] = deque(maxlen=500)
         self.ticks: list[Tick] = []
-        self.lease = Lease()
+        self.lease = self.lease_before = Lease()
+        self.lease_wall_s = 0.0
+        """When the controls changed hands."""
         self.rev = 0
         """The run's revision: rises with each applied command."""
         self.branch = 0
@@ -121,6 +105,9 @@ class RunStore:
         """Frames of kinds that this version does not know."""
         self.damaged = 0
         """Stretches of the log that could not be read; the link counts them."""
+        self.damaged_wall_s = self.gpu_lost_wall_s = self.gap_wall_s = 0.0
+        """When the first of each was noticed."""
+        self.gap_seq = 0
         self.gaps = 0
         """Frames that never reached the log, or that the link had to leave out."""
         if not keep_series:
@@ -141,10 +128,13 @@ class RunStore:
         if isinstance(event, Unknown):
             self.unknown += 1
             return
+        event = clean(event)
         self.wall_s = wall_s
         door = self._doors.get(type(event))
         if door is not None:
             door(event)
+        if self.open_alarms and self.open_alarms.heard(event):
+            self._dirty.add("run")
         life = self.commands.get(getattr(event, "command_id", ""))
         item = describe(seq, wall_s, event, life.who if life is not None else "")
         if item is not None:
@@ -157,17 +147,17 @@ class RunStore:
                 self.series[name].load(track, track.columns[name])
         self._dirty.add("loss")
 
-    def set_link(self, status: str, detail: str = "") -> None:
+    def set_link(self, status: str, detail: str = "", remedy: str = "") -> None:
         """How the cockpit is connected now."""
-        if (status, detail) != (self.link.status, self.link.detail):
-            since = self.link.since_wall_s if status == self.link.status else self._clock()
-            self.link = LinkState(status, detail, since)
+        before, detail, remedy = self.link, one_line(detail, 1024), one_line(remedy, 1024)
+        if (status, detail, remedy) != (before.status, before.detail, before.remedy):
+            same = status == before.status or {status, before.status} == {"lost", "restarting"}
+            self.link = LinkState(status, detail, before.since_wall_s if same else self._clock(), remedy)
             self._dirty.add("link")
 
     def set_lease(self, holder: str, who: str, fence: int) -> None:
         """Who holds the controls, as the welcome says."""
-        self.lease = Lease(holder, who, fence)
-        self._dirty.add("lease")
+        self._lease_is(Lease(holder, one_line(who), fence), self._clock())
 
     def note_gap(self, dropped: int) -> None:
         """The link left out telemetry that will not come."""
@@ -177,12 +167,12 @@ class RunStore:
     def note_damage(self, stretches: int) -> None:
         """How many stretches of the log cannot be read."""
         if stretches != self.damaged:
-            self.damaged = stretches
+            self.damaged, self.damaged_wall_s = stretches, self.damaged_wall_s or self.wall_s
             self._dirty.add("link")
 
     def request(self, command_id: str, text: str) -> None:
         """This cockpit asked for a command; nothing has been answered."""
-        self.commands.request(command_id, text, self._clock())
+        self.commands.request(command_id, one_line(text, 4096), self._clock())
         self._dirty.add("commands")
 
     # -- what the screens call ---------------------------------------------------------------------------
@@ -209,21 +199,30 @@ class RunStore:
 
     @property
     def val_loss(self) -> float | None:
-        return self.evaluations[-1].loss if self.evaluations else None
+        return self.series["val_loss"].last
+
+    def leads(self, branch: int, step: int, at: int | None = None) -> bool:
+        """Whether a step of a branch is on the line to branch `at`, or to where the run is now."""
+        return self.series["loss"].forks.leads(branch, step, at)
+
+    @property
+    def newest_checkpoint(self) -> e.CheckpointSaved | None:
+        """The last that is not on an abandoned branch."""
+        return next((c for c in reversed(self.checkpoints) if self.leads(c.branch, c.step)), None)
 
     def eta_s(self, now_s: float) -> float | None:
         """Seconds of running left at Unix time `now_s`: the report's figure, counting down while it runs."""
         if self.report is None or self.report.eta_s is None or self.ended is not None:
             return None
-        if self.state != "running" or self.link.status in ("lost", "ended"):
+        if self.state != "running" or self.link.status in AWAY:
             return self.report.eta_s
         return max(0.0, self.report.eta_s - max(0.0, now_s - self.report_wall_s))
 
     def _tell(self, item: FeedItem) -> None:
-        if item.command_id:
-            accepted = next((old for old in reversed(self.feed) if old.command_id == item.command_id), None)
-            if accepted is not None:
-                self.feed.remove(accepted)
+        if item.about:
+            before = next((old for old in reversed(self.feed) if old.about == item.about), None)
+            if before is not None:
+                self.feed.remove(before)
         self.feed.append(item)
         self._dirty.add("feed")
         if item.kind == "alarm":
@@ -238,14 +237,49 @@ class RunStore:
                 series.fork(event.branch, event.step)
         self.run, self.ended, self.report, self.progress = event, None, None, None
         self.branch = event.branch
+        self.slots.went_to(event.step, event.branch)
+        self._end_jobs()
         self._dirty |= {"run", "loss", "slots", "progress"}
+
+    def _went_back(self, event: e.WentBack) -> None:
+        for series in self.series.values():
+            series.fork(event.branch, event.step, event.of_branch)
+        self.branch, self.set_since = event.branch, {}
+        self.slots.went_to(event.step, event.branch)
+        if self.report is not None:  # what is shown until the new branch reports
+            tokens = self.run.tokens_per_step * event.step if self.run is not None else 0
+            passed_s = self.wall_s - self.report_wall_s
+            self.report, self.report_wall_s = gone_back(self.report, event, tokens, passed_s), self.wall_s
+        self._dirty |= {"run", "loss", "slots"}
+
+    def _pruned(self, event: e.Pruned) -> None:
+        names = frozenset(event.slots)
+        self.pruned = self.pruned - names if event.undone else self.pruned | names
+        self._dirty.add("slots")
+
+    def _job_reported(self, event: e.JobReported) -> None:
+        self.jobs.reported(event, self.wall_s)
+        self.commands.worked(event, self.wall_s)
+        self._dirty |= {"commands", "progress"}
+
+    def _end_jobs(self) -> None:
+        for event in self.jobs.engine_gone():
+            self.commands.worked(event, self.wall_s)
+
+    def _alarm(self, event: e.Alarm) -> None:
+        self.open_alarms.raised(self.head_seq, self.wall_s, event)
+        self._dirty.add("run")
 
     def _state_changed(self, event: e.StateChanged) -> None:
         self.state, self.state_reason = event.state, event.reason
+        if event.state != "ended":
+            self.ended = None  # another life has begun
         self._dirty.add("run")
 
     def _run_ended(self, event: e.RunEnded) -> None:
         self.ended, self.state, self.state_reason, self.progress = event, "ended", event.reason, None
+        self.ended_wall_s = self.wall_s
+        self._end_jobs()
         self._dirty |= {"run", "progress"}
 
     def _step_report(self, event: e.StepReport) -> None:
@@ -259,6 +293,9 @@ class RunStore:
 
     def _slot_planned(self, event: e.SlotPlanned) -> None:
         self.plan = event
+        if len(event.rows) == len(self.slot_names):
+            gone = {name for name, row in zip(self.slot_names, event.rows, strict=True) if row.pruned}
+            self.pruned = frozenset(gone)
         self.slots.planned(event, self.wall_s)
         self._dirty.add("slots")
 
@@ -276,6 +313,8 @@ class RunStore:
         self._dirty.add("loss")
 
     def _hardware(self, event: e.Hardware) -> None:
+        if not (self.hardware and self.hardware.gpu_status):
+            self.gpu_lost_wall_s = self.wall_s
         self.hardware = event
         self._dirty.add("hardware")
 
@@ -291,6 +330,7 @@ class RunStore:
 
     def _log_gap(self, event: e.LogGap) -> None:
         self.gaps += event.dropped
+        self.gap_seq, self.gap_wall_s = self.head_seq, self.wall_s
         self._dirty.add("link")
 
     def _accepted(self, event: e.CommandAccepted) -> None:
@@ -310,5 +350,10 @@ class RunStore:
         self._dirty.add("commands")
 
     def _lease_changed(self, event: e.LeaseChanged) -> None:
-        self.lease = Lease(event.holder, event.who, event.fence, event.reason)
+        self._lease_is(Lease(event.holder, event.who, event.fence, event.reason), self.wall_s)
+
+    def _lease_is(self, lease: Lease, wall_s: float) -> None:
+        if lease.holder != self.lease.holder:
+            self.lease_before, self.lease_wall_s = self.lease, wall_s
+        self.lease = lease
         self._dirty.add("lease")

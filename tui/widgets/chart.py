@@ -51,6 +51,13 @@ class ChartView:
     ticks: tuple[int, ...] = ()
     """Steps at which the operator acted."""
     checkpoints: tuple[int, ...] = ()
+    left_ticks: tuple[int, ...] = ()
+    left_checkpoints: tuple[int, ...] = ()
+    """Those on branches that do not lead to what is shown."""
+    forks: tuple[int, ...] = ()
+    """Steps that the run went back to."""
+    branch: int | None = None
+    """Draw the line that led to this branch, the others dim; `None`: to the newest."""
     total_steps: int | None = None
     window: tuple[int, int] | None = None
     """First and last step to show; `None`: all, with room to grow."""
@@ -106,10 +113,12 @@ class Chart(Lines[ChartView]):
         if rows < 2 or cells < 8:
             return [legend]
         start, end = self._domain(view)
-        drawn = [(c, c.series.live(start, end, cells * 2)) for c in view.curves if c.kind != "points"]
+        drawn = [
+            (c, c.series.live(start, end, cells * 2, view.branch)) for c in view.curves if c.kind != "points"
+        ]
         scale = log10 if view.log else float
         dense = [c for c in view.curves if c.kind == "points" and _count(c.series, start, end) > cells // 2]
-        drawn += [(c, c.series.live(start, end, cells * 2)) for c in dense]
+        drawn += [(c, c.series.live(start, end, cells * 2, view.branch)) for c in dense]
         low, high = self._range(view, drawn, start, end)
         if low > high:
             return [legend, *[[]] * (rows // 2), [(view.empty.center(width), self.look("axis"))]]
@@ -117,7 +126,9 @@ class Chart(Lines[ChartView]):
         for curve in view.curves:
             if curve.kind != "points":
                 left = Canvas(cells, rows)
-                left.line(curve.series.abandoned(start, end, cells * 2), low, high, scale, dotted=True)
+                left.line(
+                    curve.series.abandoned(start, end, cells * 2, view.branch), low, high, scale, dotted=True
+                )
                 _paint(grid, left, self.look("dim"))
         for curve, columns in drawn:
             canvas = Canvas(cells, rows)
@@ -125,7 +136,7 @@ class Chart(Lines[ChartView]):
             _paint(grid, canvas, self.look(curve.kind))
         for curve in view.curves:
             if curve.kind == "points" and curve not in dense:
-                self._points(curve.series, view.log, grid, start, end, low, high)
+                self._points(curve.series, view, grid, start, end, low, high)
         self._cursor(view, grid, start, end)
         out = [legend]
         names = self._y_labels(view, low, high, rows)
@@ -179,7 +190,7 @@ class Chart(Lines[ChartView]):
     def _points(
         self,
         series: Series,
-        log: bool,
+        view: ChartView,
         grid: list[list[_Cell]],
         start: float,
         end: float,
@@ -187,10 +198,10 @@ class Chart(Lines[ChartView]):
         high: float,
     ) -> None:
         rows, cells = len(grid), len(grid[0])
-        for step, value, live in series.points():
-            if not start <= step <= end or (log and value <= 0):
+        for step, value, live in sorted(series.points(view.branch), key=lambda point: point[2]):
+            if not start <= step <= end or (view.log and value <= 0):
                 continue
-            y = int((high - (log10(value) if log else value)) / (high - low) * rows)
+            y = int((high - (log10(value) if view.log else value)) / (high - low) * rows)
             mark = ("●", self.look("points")) if live else ("○", self.look("dim"))
             grid[min(max(y, 0), rows - 1)][_cell(step, start, end, cells)] = mark
 
@@ -220,6 +231,8 @@ class Chart(Lines[ChartView]):
                 marks += [("▲", self.look("tick")), (" operator  ", axis)]
             if view.checkpoints:
                 marks += [("◆", self.look("checkpoint")), (" checkpoint  ", axis)]
+            if view.forks:
+                marks += [("↶", self.look("tick")), (" went back  ", axis)]
         if view.window is not None:
             marks.append((f"steps {max(view.window[0], 0):,} to {view.window[1]:,}  ", axis))
         if view.log:
@@ -253,7 +266,11 @@ class Chart(Lines[ChartView]):
         saved = [step for step in view.checkpoints if start <= step <= end]
         if len(saved) > cells // 4:  # too many to tell apart: the newest
             saved = saved[-1:]
-        marks = [(s, ("◆", self.look("checkpoint"))) for s in saved]
+        dim = self.look("dim")
+        marks = [(s, ("◇", dim)) for s in view.left_checkpoints]
+        marks += [(s, ("◆", self.look("checkpoint"))) for s in saved]
+        marks += [(s, ("△", dim)) for s in view.left_ticks]
+        marks += [(s, ("↶", self.look("tick"))) for s in view.forks]
         marks += [(s, ("▲", self.look("tick"))) for s in view.ticks]
         marks += [(s, ("!", self.look("bad"))) for c in view.curves for s in c.series.not_finite]
         for at_step, mark in marks:

@@ -23,6 +23,8 @@ SHADES = "·░▒▓█"
 """Duty 0, up to 3/8, up to 5/8, below 7/8, and from there on."""
 FORWARD_ONLY = "╱"
 """A slot that works without being trained."""
+PRUNED = "×"
+"""A slot that is gone from the model."""
 GUTTER = 7
 """Columns for the step at the left, where there is room for them."""
 
@@ -41,6 +43,10 @@ class WaterfallView:
     selected: int | None = None
     reason: str = ""
     """Why the selected slot does what it does; told whole below the rows."""
+    left: tuple[bool, ...] = ()
+    """For each tick, whether it lies on a branch that the run went back from."""
+    pruned: tuple[bool, ...] = ()
+    """For each slot, whether it is gone from the model."""
 
 
 class Waterfall(Lines[WaterfallView]):
@@ -67,22 +73,25 @@ class Waterfall(Lines[WaterfallView]):
         count = len(view.names)
         if not count or not view.rows:
             return [[("slots", self.look("title"))], [("no plan yet", muted)]]
-        active = sum(row.duty for row in view.rows)
-        out: list[Pieces] = [
-            [
-                ("slots ", self.look("title")),
-                (f"{active:g} of {count}{' at work' if width >= 32 else ''}  ", muted),
-                (view.policy, muted),
-            ]
-        ]
+        out: list[Pieces] = [[("slots ", self.look("title")), (self._told(view, width), muted)]]
         grid = _Grid.fitting(count, width)
         out.append(self._numbers(view, grid))
         out.append(self._holds(view, grid))
         foot = self._foot(view, width, height)
         lines = max(height - len(out) - len(foot), 0)
-        ticks = [self._tick(tick, grid) for tick in view.ticks[-lines:]] if lines else []
+        shown = range(max(len(view.ticks) - lines, 0), len(view.ticks))
+        ticks = [self._tick(view.ticks[at], grid, _at(view.left, at)) for at in shown]
         out += [*ticks, *[[]] * (lines - len(ticks)), *foot]
         return out
+
+    def _told(self, view: WaterfallView, width: int) -> str:
+        """`5.5 of 7 at work (1 pruned)  anneal`; slots that are gone count for nothing."""
+        gone = sum(view.pruned)
+        active = sum(row.duty for at, row in enumerate(view.rows) if not _at(view.pruned, at))
+        words = f"{active:g} of {len(view.names) - gone}"
+        pruned = f" ({gone} pruned)" if gone else ""
+        long = f"{words} at work{pruned}  {view.policy}"
+        return long if len(long) + 6 <= width else f"{words}{pruned}  {view.policy}"
 
     def on_click(self, event: Click) -> None:
         """Pick the slot under the mouse."""
@@ -109,7 +118,8 @@ class Waterfall(Lines[WaterfallView]):
                 continue
             row.append((" " * (here - free), muted))
             picked = view.selected is not None and first <= view.selected < first + grid.merged
-            row.append((number.ljust(grid.ink), chosen if picked else muted))
+            gone = all(_at(view.pruned, at) for at in range(first, first + grid.merged))
+            row.append((number.ljust(grid.ink), chosen if picked else self.look("off") if gone else muted))
             free = here + max(len(number), grid.ink) + (len(number) >= grid.cell)
             if free > here + grid.cell:
                 row.append((" ", muted))
@@ -124,18 +134,19 @@ class Waterfall(Lines[WaterfallView]):
         for first in range(0, len(view.rows), grid.merged):
             plans = view.rows[first : first + grid.merged]
             mark, name = " ", "muted"
-            if any(p.held == "ban" for p in plans):
+            gone = view.pruned[first : first + grid.merged]
+            if gone and all(gone):
+                mark, name = PRUNED, "off"
+            elif any(p.held == "ban" for p in plans):
                 mark, name = "B", "ban"
             elif any(p.held == "pin" for p in plans):
                 mark, name = "P", "pin"
-            elif any(p.pruned for p in plans):
-                mark = "✗"
             elif not all(p.trained for p in plans):
                 mark, name = "f", "forward"
             row.append(((mark if mark == " " else mark.ljust(grid.ink)).ljust(grid.cell), self.look(name)))
         return row
 
-    def _tick(self, tick: SlotTick, grid: _Grid) -> Pieces:
+    def _tick(self, tick: SlotTick, grid: _Grid, left: bool) -> Pieces:
         row: Pieces = []
         if grid.gutter:
             row.append((f"{tick.step:>{grid.gutter - 1}} ", self.look("muted")))
@@ -151,6 +162,10 @@ class Waterfall(Lines[WaterfallView]):
             name = held or ("on" if mean else "off")
             if mean and not any(tick.trained[part]):
                 shade, name = FORWARD_ONLY, held or "forward"
+            if tick.pruned and all(tick.pruned[part]):
+                shade, name = PRUNED, "off"
+            if left:
+                name = "off"
             cells.append((shade * grid.ink, self.look(name)))
             if grid.cell > grid.ink:
                 cells.append((" " * (grid.cell - grid.ink), self.look(name)))
@@ -162,10 +177,13 @@ class Waterfall(Lines[WaterfallView]):
             return [[(line, self.look("title"))] for line in wrap(view.reason, max(width, 8))[: height // 2]]
         if height < 8:
             return []
-        legend = "░▒▓█ duty  · off  ╱ forward only  P pinned  B banned"
-        return [
-            [(legend if width >= len(legend) else fit("░▒▓█ duty  P pin  B ban", width), self.look("muted"))]
-        ]
+        gone = "  × pruned" if any(view.pruned) else ""
+        wishes = (
+            f"░▒▓█ duty  · off  ╱ forward only  P pinned  B banned{gone}",
+            f"░▒▓█ duty  P pin  B ban{gone}",
+        )
+        legend = next((wish for wish in wishes if len(wish) <= width), fit("░▒▓█ duty  P pin  B ban", width))
+        return [[(legend, self.look("muted"))]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +206,11 @@ class _Grid:
         if cell < 1:
             return cls(gutter, 1, 1, -(-count // room))
         return cls(gutter, cell, cell - 1 if cell >= 3 else cell, 1)
+
+
+def _at(flags: tuple[bool, ...], index: int) -> bool:
+    """A flag that may not be told."""
+    return index < len(flags) and flags[index]
 
 
 def _number(name: str, index: int) -> str:

@@ -227,5 +227,5 @@ def test_a_sample_keeps_its_lines_for_the_full_feed() -> None:
     store = store_of(
         started(), e.Sampled(step=1, branch=0, prompt="def ", text="f(x):\n    \x1b[31m", seconds=0.1)
     )
-    assert store.feed[-1].body == "def f(x):\n    \\x1b[31m"
+    assert store.feed[-1].body == "sample:\ndef f(x):\n    \\x1b[31m"
     assert "\n" not in store.feed[-1].text

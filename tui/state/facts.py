@@ -1,0 +1,42 @@
+"""Small things the store knows: how it is linked, who holds the controls, what the operator did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+AWAY = ("lost", "restarting", "gone", "version", "unreadable", "ended")
+"""Statuses of a link behind which nothing moves."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """How the cockpit is connected."""
+
+    status: str
+    """`connecting`, `live`, `lost`, `restarting`, `replay` or `ended`; `gone`: the run folder is not there any more,
+    `version`: the engine is of another one, `unreadable`: the log cannot be read."""
+    detail: str
+    since_wall_s: float
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who holds the controls."""
+
+    holder: str = ""
+    """Client id; empty: nobody."""
+    who: str = ""
+    fence: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """An operator's action, marked on the curves."""
+
+    step: int
+    branch: int
+    wall_s: float
+    text: str
+    verb: str = ""

@@ -1,0 +1,15 @@
+"""The names that a run has: what the command line completes and the palette offers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """As they are now."""
+
+    slots: tuple[str, ...] = ()
+    """Those that are still in the model."""
+    checkpoints: tuple[str, ...] = ()
+    """Those that lead to where the run is, newest first."""
