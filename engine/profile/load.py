@@ -10,6 +10,7 @@ judges keys and types; `engine.profile.checks` judges how they go together.
 from __future__ import annotations
 
 import math
+import os
 import re
 import typing
 from collections.abc import Sequence
@@ -181,7 +182,7 @@ def _judge_value(value: object, place: str) -> None:
 def _absolute(dotted: str, value: object, folder: Path) -> object:
     if dotted not in FOLDERS or not isinstance(value, str) or not value:
         return value
-    return str((folder / Path(value).expanduser()).resolve())
+    return str((folder / os.path.expanduser(value)).resolve())
 
 
 def _unknown(dotted: str, prefix: tuple[str, ...], types: dict[str, Any], place: str) -> SlotdeckError:

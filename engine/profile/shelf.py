@@ -6,6 +6,7 @@ descriptions only; it never judges a profile's contents.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ def find_profile(text: str, beside: Path | None = None) -> Path:
     if "\0" in text or not text.strip():
         raise SlotdeckError(f"{shown!r} is no profile name", f"use one of: {_names()}")
     if "/" in text or text.endswith(".toml"):
-        path = (beside or Path()) / Path(text).expanduser()
+        path = (beside or Path()) / os.path.expanduser(text)
         if _is_file(path):
             return path
         raise SlotdeckError(

@@ -172,11 +172,13 @@ def find_run(text: str, runs_dir: Path) -> Path:
     Raises:
         SlotdeckError: no run or several match; the message says what is there.
     """
-    as_path = Path(text).expanduser()
+    if not text:
+        raise SlotdeckError("no run is named", "list the runs with `slotdeck runs`")
+    as_path = Path(os.path.expanduser(text))
     if ("/" in text or as_path.is_absolute() or text in (".", "..")) or is_run_dir(as_path):
         if is_run_dir(as_path):
             return as_path
-        what = "is not a run folder: it has no log/" if as_path.exists() else "does not exist"
+        what = "is not a run folder: it has no log/" if os.path.exists(as_path) else "does not exist"
         raise SlotdeckError(f"{one_line(text)} {what}", "list the runs with `slotdeck runs`")
     names = {path.name: path for path in _run_dirs(runs_dir)}
     if text in names:
@@ -201,7 +203,10 @@ def find_run(text: str, runs_dir: Path) -> Path:
 
 def is_run_dir(path: Path) -> bool:
     """It looks like a run: there is a log folder in it."""
-    return (path / "log").is_dir()
+    try:
+        return (path / "log").is_dir()
+    except OSError:  # another user's, or a name longer than the file system takes
+        return False
 
 
 def _run_dirs(runs_dir: Path) -> list[Path]:

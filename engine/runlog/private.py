@@ -7,6 +7,7 @@ belongs to somebody else, that others may write, or that is a link to another pl
 from __future__ import annotations
 
 import os
+import site
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from engine.errors import SlotdeckError
 from engine.text import one_line
 
 SOCKET = "sock"
-FILES = ("profile.toml", "lock", "restarts", "engine.out")
+FILES = ("profile.toml", "parent.json", "lock", "restarts", "engine.out")
 LOG, CHECKPOINTS, ARTIFACTS = "log", "checkpoints", "artifacts"
 OTHERS_MAY_WRITE = 0o022
 UMASK = 0o077
@@ -45,6 +46,20 @@ def check_run_folder(run_dir: Path) -> None:
                 if _check(path, run_dir, _is_file_or_folder):
                     for file in _entries(path):
                         _check(file, run_dir, _is_file_or_folder)
+
+
+def child_environment() -> dict[str, str]:
+    """For Python children and theirs: modules come from where ours do, never from the folder one stands in.
+
+    `python -m` looks in the current folder first, and that may be one that others can write.
+    """
+    home = str(Path(__file__).resolve().parents[2])
+    given = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    # Installed, it is found anyway; and before the standard library site-packages do not belong.
+    known = home in (*site.getsitepackages(), site.getusersitepackages())
+    path = os.pathsep.join(dict.fromkeys([*([] if known else [home]), *given]))
+    safe = {"PYTHONSAFEPATH": "1"} | ({"PYTHONPATH": path} if path else {})
+    return {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | safe
 
 
 def _is_file_or_folder(mode: int) -> bool:

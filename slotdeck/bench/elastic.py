@@ -110,7 +110,7 @@ def bench_elastic(
 
 def _load(text: str, runs_dir: Path, device: torch.device) -> Trained:
     """The checkpoint whose folder `text` is, or the newest one of the run that it names."""
-    folder = Path(text).expanduser().absolute()
+    folder = Path(os.path.expanduser(text)).absolute()
     if (folder / NAME).is_file() or parse_name(folder.name):
         run_dir, name = folder.parent.parent, folder.name
         if not is_run_dir(run_dir):
