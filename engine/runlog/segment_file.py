@@ -25,6 +25,8 @@ class SegmentFile:
         self.size = size
         """Bytes of whole frames in the file."""
         self._fd = fd
+        self._torn = False
+        """A part of a frame lies behind the last whole one."""
         self._footer = FooterBuilder(header.first_seq)
 
     @classmethod
@@ -78,14 +80,22 @@ class SegmentFile:
 
     def append(self, data: bytes) -> None:
         """Write whole frames: all of them, or none."""
+        if self._torn:
+            self._cut()
         try:
             left = memoryview(data)
             while left:
                 left = left[os.write(self._fd, left) :]
         except OSError:
-            os.ftruncate(self._fd, self.size)
+            self._torn = True
+            self._cut()
             raise
         self.size += len(data)
+
+    def _cut(self) -> None:
+        """Back to the last whole frame. Where even that fails, nothing is written before it was done."""
+        os.ftruncate(self._fd, self.size)
+        self._torn = False
 
     def note(self, offset: int, kind: int, seq: int, t_ns: int, report: StepReport | None) -> None:
         """Remember for the footer a frame that was appended."""

@@ -1,7 +1,8 @@
 """Appends the run's events to its log, in one order, from one thread of its own.
 
 The engine owns one per life. Training calls `emit` and goes on; life-cycle events are committed. Nothing here
-reads events back, and a full or slow disk never stops the run: what could not be kept is counted and told.
+reads events back, and a full or slow disk never stops the run: what could not be kept is counted and told. On a full
+disk what the run lives by goes into room set aside for it (`engine.runlog.reserve`), until there is room again.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from typing import NamedTuple
 
 from engine.errors import SlotdeckError
 from engine.protocol import codec
-from engine.protocol.events import Alarm, Event, LogGap, StepReport
+from engine.protocol.events import Alarm, Event, LogGap, LogLine, SlotPlanned, StepReport
 from engine.protocol.frames import HEADER, MAX_PAYLOAD, encode_frame
 from engine.runlog.mend import mend
+from engine.runlog.reserve import Reserve
 from engine.runlog.segment import SEGMENT_BYTES, Latest
 from engine.runlog.segment_file import SegmentFile
 from engine.text import one_line
@@ -92,6 +94,10 @@ class LogWriter:
             raise SlotdeckError(
                 f"{self._folder} cannot be written: {error.strerror}", "check its owner and the free space"
             ) from None
+        self._reserve = Reserve(self._folder)
+        self._reserve.take()
+        self._alarmed = False
+        """The operator knows that the log is failing."""
         self._queue: deque[_Queued] = deque()
         self._wake = threading.Event()
         self._overflow_lock = threading.Lock()
@@ -147,6 +153,7 @@ class LogWriter:
         self._closing = True
         self._wake.set()
         self._thread.join()
+        self._reserve.release()
         self._segment.seal()
 
     # -- the log thread ----------------------------------------------------------------------------------
@@ -177,27 +184,51 @@ class LogWriter:
     def _append(self, batch: list[_Queued]) -> None:
         with self._overflow_lock:
             overflow, self._overflow = self._overflow, 0
+        self._lost += overflow
+        if self.failing and not self._reserve.take():
+            self._append_into_reserve(batch)
+            return
         framed: list[_Framed] = []
-        seqs = [0] * len(batch)
-        told = self._lost + overflow
-        if told:
+        if self._lost:
             reason = self.failing or "events came faster than the log could take them"
-            self._frame(framed, self._clock_ns(), LogGap(dropped=told, reason=reason))
+            self._frame(framed, self._clock_ns(), LogGap(dropped=self._lost, reason=reason))
             if self.failing:
-                self._frame(framed, self._clock_ns(), self._alarm(told))
-        for place, (t_ns, event, _) in enumerate(batch):
-            seqs[place] = self._frame(framed, t_ns, event)
-        waiting = [(seq, w) for seq, (_, _, w) in zip(seqs, batch, strict=True) if w is not None]
-        written = self._write(framed)
-        synced = written and any(w.durable for _, w in waiting) and self._sync()
-        if written:
-            self._lost = 0
-            if self._on_frames is not None:
-                self._on_frames([(f.seq, f.kind, f.frame) for f in framed])
+                self._frame(framed, self._clock_ns(), self._over() if self._alarmed else self._alarm())
+        seqs = [self._frame(framed, t_ns, event) for t_ns, event, _ in batch]
+        if self._write(framed):
+            self.failing, self._alarmed, self._lost = "", False, 0
+            self._finish(batch, framed, seqs)
+        elif self._reserve.release():
+            self._append_into_reserve(batch)
         else:
-            self._lost = told + len(batch)
+            self._lost += len(batch)
+            self._finish(batch, [], [0] * len(batch))
+
+    def _append_into_reserve(self, batch: list[_Queued]) -> None:
+        """On a full disk: what the run lives by, into the room that was given up for it. The rest is lost."""
+        kept = [queued for queued in batch if _must_be_kept(queued)]
+        self._lost += len(batch) - len(kept)
+        framed: list[_Framed] = []
+        if not self._alarmed:
+            self._frame(framed, self._clock_ns(), self._alarm())
+        seqs = [self._frame(framed, t_ns, event) for t_ns, event, _ in kept]
+        if not framed:
+            return
+        if self._write(framed):
+            self._alarmed = True
+            self._finish(kept, framed, seqs)
+        else:
+            self._lost += len(kept)
+            self._finish(kept, [], [0] * len(kept))
+
+    def _finish(self, batch: list[_Queued], framed: list[_Framed], seqs: list[int]) -> None:
+        """Publish what was written, and answer those who wait: with 0 if it was not."""
+        waiting = [(seq, w) for seq, (_, _, w) in zip(seqs, batch, strict=True) if w is not None]
+        synced = bool(framed) and any(w.durable for _, w in waiting) and self._sync()
+        if framed and self._on_frames is not None:
+            self._on_frames([(f.seq, f.kind, f.frame) for f in framed])
         for seq, w in waiting:
-            w.then(seq if written and (synced or not w.durable) else 0)
+            w.then(seq if synced or not w.durable else 0)
 
     def _frame(self, framed: list[_Framed], t_ns: int, event: Event) -> int:
         try:
@@ -216,14 +247,18 @@ class LogWriter:
         self._frame(framed, t_ns, LogGap(dropped=1, reason=one_line(f"a {type(event).__name__} {why}")))
         return 0
 
-    def _alarm(self, dropped: int) -> Alarm:
+    def _alarm(self) -> Alarm:
+        lost = f"; {self._lost:,} events are lost" if self._lost else ""
         return Alarm(
             step=self._step,
             level="warning",
             code="log-failed",
-            message=f"{dropped} events could not be logged: {self.failing}",
-            remedy="free space on the disk that holds the run folder",
+            message=f"the log cannot be written: {self.failing}{lost}",
+            remedy="free space on the disk that holds the run folder; training goes on meanwhile",
         )
+
+    def _over(self) -> LogLine:
+        return LogLine(level="info", text=f"the log is written again; events lost meanwhile: {self._lost:,}")
 
     def _write(self, framed: list[_Framed]) -> bool:
         data = b"".join(f.frame for f in framed)
@@ -244,7 +279,6 @@ class LogWriter:
             offset += HEADER.size + len(f.payload)
         self.head_seq = framed[-1].seq
         self._step = max(self._segment.step, 0)
-        self.failing = ""
         if self._dirty_since is None:
             self._dirty_since = time.monotonic()
         return True
@@ -281,3 +315,9 @@ class LogWriter:
         )
         self._number += 1
         return segment
+
+
+def _must_be_kept(queued: _Queued) -> bool:
+    """Whether somebody waits for it, or the run cannot be told without it. Plans come with every step."""
+    _, event, waiting = queued
+    return waiting is not None or (event.RELIABLE and not isinstance(event, SlotPlanned))
