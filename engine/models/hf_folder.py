@@ -62,7 +62,7 @@ def stored_tensors(folder: Path) -> dict[str, Stored]:
     if pickles := sorted(path.name for path in folder.glob("*.bin")):
         raise SlotdeckError(
             f"{folder} has {pickles[0]} but no {SINGLE}: that is pickle, which can run code and is never opened",
-            "convert it where you trust it: GPT2LMHeadModel.from_pretrained(DIR).save_pretrained(DIR)",
+            f"if you trust it: slotdeck import-checkpoint {folder / pickles[0]} --to DIR",
         )
     raise SlotdeckError(f"{folder} has no {SINGLE}", "name a folder with config.json and model.safetensors")
 
