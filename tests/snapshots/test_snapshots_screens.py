@@ -160,28 +160,6 @@ def test_cockpit_of_a_run_that_has_just_begun(snap_compare, begun, size):
     assert snap_compare(app, terminal_size=size, run_before=before)
 
 
-def test_cockpit_that_is_still_connecting(snap_compare, midway):
-    app, before = deck(midway, status="connecting")
-    assert snap_compare(app, terminal_size=(80, 24), run_before=before)
-
-
-@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x32", "200x50"])
-def test_cockpit_with_a_lost_link(snap_compare, midway, size):
-    app, before = deck(midway, status="lost", detail="the engine closed the line")
-    assert snap_compare(app, terminal_size=size, run_before=before)
-
-
-def test_cockpit_of_an_ended_run(snap_compare, whole):
-    app, before = deck(whole, status="ended", detail="finished: all steps done")
-    assert snap_compare(app, terminal_size=(80, 24), run_before=before)
-
-
-def test_cockpit_of_a_killed_run(snap_compare, midway):
-    how = "the engine was killed after step 1,800; go on with: slotdeck resume 20261121-090000-demo-3f2a"
-    app, before = deck(midway, status="ended", detail=how)
-    assert snap_compare(app, terminal_size=(80, 24), run_before=before)
-
-
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x32", "200x50"])
 def test_cockpit_paused_with_an_alarm_and_a_sample(snap_compare, midway, size):
     app, before = deck(midway, "w")

@@ -65,7 +65,15 @@ async def test_keys_send_typed_commands(run_dir, keys, sent):
 
 
 @pytest.mark.parametrize(
-    "keys", [["p"], ["b"], ["r"], ["S", "escape"], ["S", "up", "enter"], ["l", "escape"]]
+    "keys",
+    [
+        ["p"],
+        ["b"],
+        ["r"],
+        ["S", "escape"],
+        ["S", "up", "enter"],
+        ["l", "escape"],
+    ],
 )
 async def test_nothing_is_sent_without_a_slot_or_after_a_change_of_mind(run_dir, keys):
     app, link = still_deck(run_dir)
@@ -143,7 +151,7 @@ async def test_an_ended_run_says_how_it_ended(tmp_path):
 
 
 async def test_a_killed_run_says_how_to_go_on(run_dir):
-    app, link = still_deck(run_dir, "ended", "the engine was killed after step 1,200; slotdeck resume demo")
+    app, link = still_deck(run_dir, "ended", "engine killed after step 1,200; slotdeck resume demo")
     async for _ in pressed(app, link):
         assert "✗ killed" in text_of(app, "#heading")
         assert "slotdeck resume demo" in text_of(app, "#notice")
@@ -234,6 +242,69 @@ async def test_help_lists_the_keys_and_closes(run_dir):
         assert isinstance(app.screen, HelpScreen)
         await pilot.press("escape")
         assert not isinstance(app.screen, HelpScreen)
+
+
+async def test_keys_of_verbs_that_take_words_send_them_and_what_destroys_asks_first(run_dir):
+    app, link = still_deck(run_dir)
+    asked = [
+        (["R", *"500", "enter", "down", "enter"], c.Rollback("500")),
+        (["R", "tab", "enter", "enter"], None),
+        (["R", *"best", "enter", "escape"], None),
+        (["R", "tab", "enter", "down", "enter"], c.Rollback("step-00001000")),
+        (["P", *"1", "enter", "enter"], None),
+        (["P", *"1", "enter", "down", "enter"], c.Prune("1")),
+        (["P", *"block", "full_stop", *"3", "space", *"dry", "tab", "enter"], c.Prune("block.3", dry_run=True)),
+        (["F", *"best", "space", *"optim", "full_stop", *"lr", "equals_sign", *"1e-4", "enter"],
+         c.Fork("best", {"optim.lr": "1e-4"})),
+        (["E", "tab", "enter"], c.Export("hf")),
+        (["k", "tab", "enter"], c.Batch("auto")),
+        (["u", *"4", "enter"], c.Recompute(4)),
+    ]  # fmt: skip
+    async for pilot in pressed(app, link):
+        for keys, sent in asked:
+            link.sent.clear()
+            await pilot.press(*keys)
+            await settle(pilot)
+            assert link.sent == ([sent] if sent is not None else []), keys
+
+
+async def test_a_rollback_says_what_is_left_behind_and_a_prune_what_it_will_cost(run_dir):
+    app, link = still_deck(run_dir)
+    async for pilot in pressed(app, link, "R", *"500", "enter"):
+        detail = str(app.screen.query_one("#confirm-detail", Static).content)
+        assert detail.startswith("Goes back from step 1,200 to step-00000500. 700 steps are left behind")
+        assert "A checkpoint of now is saved first" in detail
+        await pilot.press("escape", "P", *"1", "enter")
+        await settle(pilot)
+        detail = str(app.screen.query_one("#confirm-detail", Static).content)
+        assert "There is no forecast yet. This makes one: prune 1 dry_run=yes" in detail
+
+
+async def test_controls_taken_by_another_are_said_until_they_are_back(run_dir):
+    app, link = still_deck(run_dir)
+    async for pilot in pressed(app, link):
+        store = app.screen.store
+        for fence, (holder, who) in enumerate([("c-bob", "bob@box9"), ("c-ada", "ada@box7")], 2):
+            store.apply(store.head_seq + 1, store.wall_s, e.LeaseChanged(holder=holder, who=who, fence=fence))
+            await settle(pilot)
+            said = text_of(app, "#notice")
+            assert ("bob@box9 took the controls; t takes them back" in said) == (holder == "c-bob")
+
+
+async def test_a_disk_that_has_room_again_is_trouble_no_more(run_dir):
+    app, link = still_deck(run_dir)
+    async for pilot in pressed(app, link):
+        store = app.screen.store
+        full = e.Alarm(step=1200, level="error", code="disk-full", message="no room", remedy="make room")
+        store.apply(store.head_seq + 1, store.wall_s, full)
+        await settle(pilot)
+        assert "disk full: saving paused since" in text_of(app, "#notice")
+        saved = e.CheckpointSaved(
+            step=1210, branch=0, name="step-00001210", bytes=9, seconds=0.1, reason="due"
+        )
+        store.apply(store.head_seq + 1, store.wall_s, saved)
+        await settle(pilot)
+        assert "disk full" not in text_of(app, "#notice")
 
 
 async def test_stop_asks_and_names_what_would_be_lost(run_dir):

@@ -76,7 +76,7 @@ async def test_a_folder_without_a_log_is_explained(tmp_path):
     (tmp_path / "log").mkdir()
     app = SlotdeckApp(lambda settings: replay_screen(tmp_path, settings), Settings())
     async with app.run_test(size=(120, 32)) as pilot:
-        await until(pilot, lambda: app.screen.store.link.status == "lost")
+        await until(pilot, lambda: app.screen.store.link.status == "unreadable")
         await settle(pilot)
         assert tmp_path.name in app.screen.query_one("#heading").text
 

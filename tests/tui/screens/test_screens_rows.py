@@ -9,9 +9,10 @@ from tui.screens.command_rows import command_rows
 from tui.screens.completion import completion, usage
 from tui.screens.rows import Columns, age, profile_row, run_header, run_row
 from tui.state.home import ProfileRow, RunRow
+from tui.state.known import Known
 from tui.state.pending_commands import CommandLife
 
-SLOTS = [f"block.{i}" for i in range(12)]
+KNOWN = Known(tuple(f"block.{i}" for i in range(12)), ("step-00000812", "step-00000500"))
 
 
 def a_run(**changes):
@@ -66,18 +67,28 @@ def test_ages(seconds, text):
         ("precision bf16 slot=block.1", "precision bf16 slot=block.10"),
         ("policy anneal m", "policy anneal mean_duty="),
         ("stop s", "stop save=yes"),
+        ("rollback ", "rollback step-00000812"),
+        ("rollback b", "rollback best"),
+        ("rollback 5", "rollback 500"),
+        ("fork step-00000812 optim.l", "fork step-00000812 optim.lr="),
+        ("fork 500 tr", "fork 500 train.steps="),
+        ("prune block.3,block.1", "prune block.3,block.10"),
+        ("prune block.3,block.3", "prune block.3,block.3"),
+        ("prune d", "prune dry_run=yes"),
+        ("export h", "export hf"),
+        ("export hf at=step-00000", "export hf at=step-00000812"),
         ("frobnicate x", "frobnicate x"),
         ("", ""),
     ],
 )
 def test_completion(typed, completed):
-    assert completion(typed, SLOTS) == completed
+    assert completion(typed, KNOWN) == completed
 
 
 def test_usage_names_the_arguments_of_the_verb_being_typed():
     assert usage("lr 3", 50) == "lr VALUE | xFACTOR | schedule"
     assert usage("pin", 120).endswith("   Keep a slot on, whatever the policy says.")
-    assert usage("p", 50) == "pause  precision  policy  pin"
+    assert usage("p", 50) == "pause  prune  precision  policy  pin"
 
 
 def test_the_four_states_of_a_command_differ_without_colour():
