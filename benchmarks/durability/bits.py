@@ -9,7 +9,6 @@ compared.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import random
 import signal
@@ -22,10 +21,10 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.durability.nursery import Nursery
+from benchmarks.durability.nursery import Nursery, borrowed
 from benchmarks.durability.operator import Operator
 from benchmarks.durability.proof import Proof, Row
-from benchmarks.durability.run_folder import events, make_run, make_tokens
+from benchmarks.durability.run_folder import ROOT, events, make_run, make_tokens
 from engine.checkpoint.manifest import MODEL, OPTIMIZER, STATE, checkpoint_folders, parse_name, verify
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -181,7 +180,7 @@ def wishes_of(draw: random.Random, lean: bool) -> list[tuple[int, c.AnyCommand]]
     if not lean:
         pool.append(c.Batch(value=draw.choice(["1", "2", "4"])))
     chosen = draw.sample(pool, 5)
-    if importlib.util.find_spec("engine.train.prune") is not None:
+    if '"prune"' in (ROOT / "engine" / "train" / "apply.py").read_text():
         chosen[draw.randrange(5)] = c.Prune(slots="block.2", trial=False)
     return [
         (step, command)
@@ -193,7 +192,7 @@ def compare(folder: Path, tokens: Path, numbers: range, commanded: bool, tally: 
     """Runs of these numbers, each against its twin."""
     names = list(VARIANTS)
     twins: dict[str, str] = {}
-    with Nursery() as nursery:
+    with borrowed() as nursery:
         began_s = time.monotonic()
         live_whole(nursery, make_run(folder, tokens, *BASE), [])
         startup_s = (time.monotonic() - began_s) / 2
@@ -221,7 +220,7 @@ def compare(folder: Path, tokens: Path, numbers: range, commanded: bool, tally: 
                 tally.wrong.append(f"run {number} ({name}) in {broken.dir} differs; {commands}")
 
 
-def compare_many(folder: Path, runs: int, commanded: bool, workers: int = WORKERS) -> Tally:
+def compare_many(folder: Path, runs: int, commanded: bool, workers: int) -> Tally:
     """All of them, some at a time."""
     tokens, tally = make_tokens(folder), Tally()
     with ThreadPoolExecutor(workers) as pool:
@@ -235,7 +234,7 @@ def compare_many(folder: Path, runs: int, commanded: bool, workers: int = WORKER
 
 
 def _row(folder: Path, runs: int, commanded: bool) -> Row:
-    tally = compare_many(folder, runs, commanded)
+    tally = compare_many(folder, runs, commanded, min(runs, WORKERS))
     note = (
         f"{STEPS} steps, {tally.kills} SIGKILLs in {tally.runs} runs, in turn of: {', '.join(VARIANTS)}; sha256 over "
         "weights, optimizer states, random generators, loader, scaler and planner"

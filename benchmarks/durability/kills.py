@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.durability.nursery import Nursery
+from benchmarks.durability.nursery import Nursery, borrowed
 from benchmarks.durability.operator import Operator
 from benchmarks.durability.proof import Proof, Row, count_row
 from benchmarks.durability.run_folder import events, make_run, make_tokens, of
@@ -166,7 +166,7 @@ class Story:
 def tell_stories(folder: Path, tokens: Path, kills: int, seed: int, tally: Tally) -> None:
     """Runs one after the other until there were so many kills: the log of very many lives would be slow to open."""
     draw = random.Random(seed)
-    with Nursery() as nursery:
+    with borrowed() as nursery:
         startup_s = _startup(nursery, make_run(folder, tokens, *SETS))
         while kills > 0:
             story = Story(nursery, make_run(folder, tokens, *SETS), draw, tally)
@@ -176,7 +176,7 @@ def tell_stories(folder: Path, tokens: Path, kills: int, seed: int, tally: Tally
             kills -= KILLS_A_RUN
 
 
-def kill_many(folder: Path, kills: int, workers: int = WORKERS) -> Tally:
+def kill_many(folder: Path, kills: int, workers: int) -> Tally:
     """All of it, some runs at a time."""
     tokens, tally = make_tokens(folder), Tally()
     with ThreadPoolExecutor(workers) as pool:
@@ -200,8 +200,8 @@ def _startup(nursery: Nursery, run_dir: Path) -> float:
     return seconds
 
 
-def _row(folder: Path, kills: int) -> Row:
-    tally = kill_many(folder, kills)
+def _row(folder: Path, kills: int, workers: int) -> Row:
+    tally = kill_many(folder, kills, workers)
     seen = tally.seen
     note = (
         f"{seen['kills']:,} SIGKILLs at uniformly random moments of a life, "
@@ -219,4 +219,4 @@ def _row(folder: Path, kills: int) -> Row:
 
 def proofs(long: bool) -> list[Proof]:
     """The claims of figure 3."""
-    return [Proof(3, "kills", lambda folder: _row(folder, 1000 if long else 10))]
+    return [Proof(3, "kills", lambda folder: _row(folder, *((1000, WORKERS) if long else (10, 1))))]

@@ -6,6 +6,7 @@ is replaced. `Nursery` is the side of the benchmarks and tests; `python -m bench
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import select
@@ -14,6 +15,8 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -46,10 +49,14 @@ class Nursery:
     ) -> None:
         self.close()
 
-    def start(self, run_dir: Path, *, resume: bool = False) -> int:
-        """Begin a life of the engine on a run folder; its process number."""
+    def start(self, run_dir: Path, *, resume: bool = False, faults: str = "") -> int:
+        """Begin a life of the engine on a run folder; its process number.
+
+        `faults`: the control file of a FailingDisk, if this nursery was made with its environment.
+        """
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"run_dir": str(run_dir), "resume": resume}).encode() + b"\n")
+        order = {"run_dir": str(run_dir), "resume": resume, "faults": faults}
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
         self._process.stdin.flush()
         while (pid := self._hear(READY_S).get("started")) is None:
             pass
@@ -107,6 +114,29 @@ class Nursery:
         return said
 
 
+_lent: list[Nursery] = []
+
+
+@contextmanager
+def lend(nursery: Nursery) -> Iterator[None]:
+    """Inside, `borrowed` gives this one: proofs one after the other pay for one import."""
+    _lent.append(nursery)
+    try:
+        yield
+    finally:
+        _lent.remove(nursery)
+
+
+@contextmanager
+def borrowed(environment: dict[str, str] | None = None) -> Iterator[Nursery]:
+    """The nursery that is lent, or one of the caller's own."""
+    if _lent:
+        yield _lent[-1]
+    else:
+        with Nursery(environment) as nursery:
+            yield nursery
+
+
 def main() -> None:
     """Fork an engine for every line; say when one starts and how it ended."""
     import torch
@@ -130,7 +160,7 @@ def main() -> None:
             order = json.loads(line)
             pid = os.fork()
             if pid == 0:
-                _live(life.run_engine, Path(order["run_dir"]), bool(order["resume"]))
+                _live(life.run_engine, Path(order["run_dir"]), bool(order["resume"]), str(order["faults"]))
             children.add(pid)
             _say(started=pid)
         while children:
@@ -141,7 +171,7 @@ def main() -> None:
             _say(ended=pid, code=os.waitstatus_to_exitcode(status))
 
 
-def _live(run_engine, run_dir: Path, resume: bool) -> None:  # type: ignore[no-untyped-def]
+def _live(run_engine, run_dir: Path, resume: bool, faults: str) -> None:  # type: ignore[no-untyped-def]
     """What `engine.__main__` does, in a fork."""
     from engine.errors import SlotdeckError
     from engine.runlog.private import UMASK
@@ -149,6 +179,8 @@ def _live(run_engine, run_dir: Path, resume: bool) -> None:  # type: ignore[no-u
     code = 70
     try:
         os.setsid()
+        if faults:
+            ctypes.CDLL(None).listen_for_faults(os.fsencode(faults))
         os.umask(UMASK)
         output = os.open(run_dir / "engine.out", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -5,6 +5,7 @@ It attaches as any client may, with what docs/protocol.md says, and survives the
 
 from __future__ import annotations
 
+import select
 import time
 from pathlib import Path
 from types import TracebackType
@@ -87,6 +88,12 @@ class Operator:
             if time.monotonic() > until_s:
                 raise TimeoutError(f"no {kinds[0].__name__} within {within_s:g} s")
             self._receive()
+
+    def forget(self) -> None:
+        """Drop everything that was said up to now."""
+        while self.attached and select.select([self._peer], [], [], 0)[0]:
+            self._receive()
+        self._heard.clear()
 
     def _answer(
         self, command_id: str, kinds: tuple[type[Event], ...], within_s: float
