@@ -34,5 +34,11 @@ def main() -> int:
         return error.exit_code
 
 
+FAILED = 1
+
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    if code == FAILED:  # log and checkpoints are closed; a device in error can hang an orderly exit for ever
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
