@@ -122,6 +122,13 @@ class Teller:
                 return one_line(f"applied {event.text} at step {event.step}{change}")
             case e.CommandRefused():
                 return one_line(f"refused {event.text}: {event.reason}")
+            case e.JobReported():
+                return one_line(f"{event.task} {event.state}: {event.text}", 1000)
+            case e.Pruned(undone=False):
+                params = (
+                    f"{format_count(event.params_before)} -> {format_count(event.params_after)} parameters"
+                )
+                return one_line(f"pruned {', '.join(event.slots)} at step {event.step}: {params}", 1000)
             case e.LogLine():
                 return one_line(event.text, 1000)
             case e.LogGap():

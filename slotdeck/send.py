@@ -12,7 +12,7 @@ from engine.protocol import events as e
 from engine.protocol.commands import AnyCommand
 from engine.protocol.verbs import as_text
 from engine.text import one_line, sanitise
-from engine.units import format_bytes, format_duration
+from engine.units import format_bytes, format_count, format_duration
 from tui.link import oneshot
 
 
@@ -50,6 +50,15 @@ def send(
                 say(f"sampled    in {format_duration(event.seconds)}:")
                 for line in sanitise(event.prompt + event.text).split("\n"):
                     say(f"    | {line}")
+            case e.JobReported(state="done"):
+                say(f"done       {one_line(event.text, 1000)}")
+            case e.JobReported():
+                raise SlotdeckError(one_line(f"{event.task} {event.state}: {event.text}", 1000), exit_code=1)
+            case e.Pruned():
+                params = (
+                    f"{format_count(event.params_before)} -> {format_count(event.params_after)} parameters"
+                )
+                say(one_line(f"pruned     {', '.join(event.slots)}: {params}, {event.reason}", 1000))
             case e.CheckpointSaved():
                 size = f"{format_bytes(event.bytes)} in {format_duration(event.seconds)}"
                 say(one_line(f"saved      {event.name}: {size}"))

@@ -17,7 +17,9 @@ from engine.slots.holds import parse_until
 from engine.slots.planner import Planner
 from engine.train import compiling, judge
 from engine.train.change import Change, Refused
+from engine.train.export import plan_export
 from engine.train.fit import GivenUp, divisors, find_batch
+from engine.train.prune import plan_prune
 from engine.train.rollback import plan_rollback
 from engine.train.schedule import LrControl
 from engine.units import format_count
@@ -47,6 +49,10 @@ def plan_change(run: Run, command: c.Command, command_id: str) -> Change:
             return _checkpoint(run, command_id)
         case c.Rollback(to=to):
             return plan_rollback(run, to, command_id)
+        case c.Prune():
+            return plan_prune(run, command, command_id)
+        case c.Export(format=format_, at=at):
+            return plan_export(run, format_, at, command_id)
         case c.Lr(value=value):
             return _lr(run, value)
         case c.Precision(value=value, slot=slot):

@@ -183,12 +183,13 @@ def describe_machine(device: torch.device) -> Machine:
         num_threads=torch.get_num_threads(),
         torch=str(torch.__version__),
         python=platform.python_version(),
-        slotdeck=_version(),
+        slotdeck=program_version(),
         platform=f"{platform.system()} {platform.release()}",
     )
 
 
-def _version() -> str:
+def program_version() -> str:
+    """Of slotdeck as it is installed."""
     try:
         return version("slotdeck")
     except PackageNotFoundError:

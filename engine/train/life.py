@@ -95,6 +95,7 @@ def _live(run_dir: Path, parts: Parts, past: Past) -> int:
             log.commit(ended, durable=True)
             return code
         finally:
+            run.jobs.close()
             sampler.close()
             run.hang.close()
             run.writer.drain()

@@ -37,6 +37,7 @@ def train(run: Run) -> RunEnded:
             continue
         run.tell()
         run.do_what_is_due()
+    run.jobs.cancel("the engine is stopping")
     ended = run.finish()
     for accepted in run.mailbox.drain():
         refuse(run, accepted, *TOO_LATE)
@@ -47,6 +48,7 @@ def obey(run: Run) -> None:
     """Apply what was asked, in order; while paused, stay here. Everything takes effect between two steps."""
     _repeat(run)
     while True:
+        run.jobs.poll()
         for accepted in run.mailbox.drain():
             if run.stopping:
                 refuse(run, accepted, *TOO_LATE)
@@ -110,5 +112,8 @@ def refuse(run: Run, accepted: Accepted, code: str, reason: str, remedy: str) ->
 def _repeat(run: Run) -> None:
     """After a resume: shaping commands from after the checkpoint, at the steps they were applied at."""
     while run.to_repeat and run.to_repeat[0][0] <= run.step:
-        _, accepted = run.to_repeat.pop(0)
-        answer(run, accepted, repeated=True)
+        first = run.to_repeat[0]
+        answer(run, first[1], repeated=True)
+        # Not before: a checkpoint that it takes of the run first says that it is still to come.
+        if run.to_repeat[:1] == [first]:
+            run.to_repeat.pop(0)

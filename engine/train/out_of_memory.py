@@ -84,7 +84,7 @@ def wait_for_room(run: Run, error: NoRoom, place: dict[str, int]) -> None:
     if not run.profile.guard.pause_after:
         raise error
     run.loader.load_state(place)
-    blocks = len(run.model.slot_names)
+    blocks = len(run.model.remaining)
     room = f"recompute {blocks}, then resume" if run.recompute < blocks else "free some memory, then resume"
     run.alarm(
         "error",
@@ -105,7 +105,7 @@ def halfway(step: int, moved: int, reason: str) -> SlotdeckError:
 
 def smaller(run: Run, how: str = "resume") -> str:
     """The remedy when one sequence is too much; `how` it is to be tried: `begin` where nothing is there to resume."""
-    blocks = len(run.model.slot_names)
+    blocks = len(run.model.remaining)
     ways = ["take a smaller model or shorter sequences"]
     if run.sequences == 1 and not run.profile.train.lean:
         ways.insert(0, "train.lean=true")

@@ -14,19 +14,19 @@ from engine.checkpoint.load import load_newest
 from engine.checkpoint.writer import FOLDER
 from engine.control.journal import Applied, Journal
 from engine.control.mailbox import Accepted
+from engine.control.shaping import shapes
 from engine.errors import SlotdeckError
 from engine.protocol import commands as c
 from engine.protocol.commands import verb_of
 from engine.runlog.index import History
 from engine.shrink.slots import prune_to
 from engine.train import snapshot
-from engine.train.apply import REPEATED_ON_RESUME
 from engine.train.build import Parts
 from engine.train.loop import refuse
 from engine.train.run import Run
 
-ANSWERED_AFTER_RESTART = REPEATED_ON_RESUME | {"checkpoint", "rollback", "fork", "evaluate", "sample", "note"}
-"""Accepted commands that still mean something when the engine that accepted them is gone."""
+ANSWERED_AFTER_RESTART = frozenset({"checkpoint", "rollback", "fork", "evaluate", "sample", "note"})
+"""Besides what shapes the training: what still means something when the engine that accepted it is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def go_on(run: Run, past: Past) -> None:
     if journal.going_back is not None:
         run.mailbox.put(_still_to_go_back(journal.going_back))
     for waiting in journal.unanswered:
-        if verb_of(waiting.command) in ANSWERED_AFTER_RESTART:
+        if shapes(waiting.command) or verb_of(waiting.command) in ANSWERED_AFTER_RESTART:
             run.mailbox.put(waiting)
         else:
             reason = "the engine ended before it could be applied"
@@ -105,7 +105,7 @@ def to_repeat(journal: Journal, state: dict[str, Any]) -> list[tuple[int, Accept
     return [
         (done.event.step, Accepted(done.event.command_id, done.client_id, done.who, _settled(done), done.seq))
         for done in journal.applied_after(state["step"], state["rev"], pending)
-        if done.event.verb in REPEATED_ON_RESUME
+        if shapes(done.command)
     ]
 
 

@@ -38,10 +38,13 @@ from engine.train import judge
 from engine.train.ending import finished
 from engine.train.guards import LossGuard, pause_if_it_keeps_happening
 from engine.train.hang import HangWatch
+from engine.train.healing import Healing
+from engine.train.jobs import Jobs
 from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
 from engine.train.micro_batches import MicroBatches
 from engine.train.out_of_memory import NoRoom, make_smaller, wait_for_room
+from engine.train.prune import judge_healed
 from engine.train.recompute import with_recompute
 from engine.train.report import step_report
 from engine.train.saving import DUE, save
@@ -97,6 +100,8 @@ class Run:
     """Step of the last evaluation; -1: none yet."""
     last_saved: int = -1
     """Step of the newest save, whether it is sealed or being written; -1: none, or it failed."""
+    sealed: Saved | None = None
+    """The newest checkpoint that this engine has put on the disk."""
     save_error: Failed | None = None
     """Why the newest save failed, if it did."""
     to_repeat: list[tuple[int, Accepted]] = field(default_factory=list)
@@ -112,6 +117,9 @@ class Run:
     spikes: SpikeGuard = field(init=False)
     loss_guard: LossGuard = field(default_factory=LossGuard)
     stalled_data: StalledData = field(init=False)
+    jobs: Jobs = field(init=False)
+    healing: Healing | None = None
+    """A prune that is still to be judged."""
     compilation: Compilation | None = None
     """The compiled block; None: the run does not compile. See `engine.train.compiling`."""
 
@@ -123,6 +131,7 @@ class Run:
         self.spikes = SpikeGuard(guard.spike_window, guard.spike_sigma, self.device)
         self.stalled_data = StalledData(guard.stalled_data_share, self.profile.data.dir)
         self.hang = HangWatch(self.log.emit, sys.stderr)
+        self.jobs = Jobs(self)
 
     @property
     def sequences(self) -> int:
@@ -270,6 +279,8 @@ class Run:
             judge.evaluate(self)
         if self.tokenizer is not None and _due(self.step, profile.sample.every):
             judge.sample(self, profile.sample.prompt)
+        if judge_healed(self):
+            return  # it went back: what is due here was due on the way it left
         if not last and _due(self.step, profile.checkpoint.every) and not self.loss_guard.stuck:
             self.save(DUE)
 
@@ -279,6 +290,7 @@ class Run:
 
     def saved(self, done: Saved) -> None:
         """From the writer thread: a checkpoint is sealed."""
+        self.sealed = done
         self.log.commit(
             CheckpointSaved(
                 step=done.step,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from engine.checkpoint import rng
+from engine.train.healing import Healing
 from engine.train.schedule import LrControl
 
 if TYPE_CHECKING:
@@ -34,11 +35,13 @@ def capture(run: Run) -> dict[str, Any]:
         "best_val_loss": run.best_val_loss,
         "last_val_loss": run.last_val_loss,
         "last_evaluated": run.last_evaluated,
+        "pruned": [run.model.slot_names[i] for i in run.model.pruned],
+        "healing": run.healing.state() if run.healing else None,
         "loader": run.loader.state(),
         "planner": run.planner.state(),
         "scaling": run.scaling.state_dict(),
-        "rng": rng.capture(run.device),
         "spikes": run.spikes.state(),
+        "rng": rng.capture(run.device),
     }
 
 
@@ -63,10 +66,11 @@ def restore(run: Run, state: dict[str, Any]) -> None:
     run.last_val_loss = state["last_val_loss"]
     run.last_evaluated = state["last_evaluated"]
     run.last_saved = run.step
+    run.healing = Healing(**healing) if (healing := state.get("healing")) else None
     run.scaling.load_state_dict(state["scaling"])
-    rng.restore(state["rng"], run.device)
     if "spikes" in state:
         run.spikes.load_state(state["spikes"])
+    rng.restore(state["rng"], run.device)
 
 
 def knows_batch(run: Run, state: dict[str, Any]) -> bool:

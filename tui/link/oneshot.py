@@ -161,7 +161,7 @@ def _result(line: _Line, kinds: tuple[type[Life], ...], command_id: str) -> Resu
                 raise SlotdeckError(one_line(event.message), one_line(event.remedy), exit_code=1)
             case Alarm() | Progress() | StepReport() | Hardware() | JobReported(state="started"):
                 pass
-            case _ if event.command_id == command_id:  # type: ignore[union-attr]
+            case _ if event.command_id == command_id:
                 return cast("Result", event)
             case _:
                 pass

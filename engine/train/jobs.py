@@ -1,0 +1,166 @@
+"""The one job beside the training: from the verb that asked for it to what came of it.
+
+A job works on a checkpoint. Where the verb means the run as it is now, one is saved first, and the child starts when it
+is sealed. The checkpoint is held while the job works. The loop calls `poll` between two steps and while paused; it
+never waits. Every job is told by `JobReported`: started, then done, failed or cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.checkpoint.manifest import HELD
+from engine.errors import SlotdeckError
+from engine.jobs.child import Child
+from engine.jobs.order import Answer, AnyOrder
+from engine.protocol.events import JobReported, Scalar
+from engine.text import one_line
+from engine.train.change import Refused
+
+if TYPE_CHECKING:
+    from engine.train.run import Run
+
+LIMIT_S = 3600.0
+"""A job that takes longer is ended: at nice 19 beside a busy machine minutes are usual."""
+
+Told = tuple[str, Mapping[str, Scalar]]
+"""What a job found, for people, and its figures."""
+
+
+@dataclass(slots=True)
+class Job:
+    """The one at work."""
+
+    id: str
+    task: str
+    command_id: str
+    order: Callable[[str], AnyOrder]
+    """What to ask of the child, once the checkpoint has a name."""
+    done: Callable[[Answer], Told]
+    """Called with a result, between two steps; what it found is told, then `afterwards`. May raise SlotdeckError."""
+    afterwards: Callable[[Answer], None]
+    checkpoint: str = ""
+    """Empty until the save that it waits for is sealed."""
+    held: bool = False
+    """Whether the hold on it is ours to take off."""
+    child: Child | None = None
+
+    @property
+    def reason(self) -> str:
+        """Of the save that it waits for."""
+        return f"for {self.id} ({self.task})"
+
+
+class Jobs:
+    """Of one run; used from its training thread."""
+
+    def __init__(self, run: Run, limit_s: float = LIMIT_S) -> None:
+        self._run, self._limit_s = run, limit_s
+        self._job: Job | None = None
+
+    def next_id(self) -> str:
+        """The id of a job begun by the command that is being judged now; check that there is none at work.
+
+        Raises:
+            Refused: there is one.
+        """
+        if (job := self._job) is not None:
+            raise Refused("busy", f"{job.id} ({job.task}) is at work", "ask again when it is done")
+        return f"job-{self._run.rev + 1}"
+
+    def begin(self, job: Job, text: str) -> None:
+        """Take it on: at its checkpoint, or at the run as it is now."""
+        assert self._job is None, "whoever asks has looked whether there is one"
+        self._job = job
+        self._tell(job, "started", text)
+        if job.checkpoint:
+            self._hold(job)
+        else:
+            self._run.save(job.reason, job.command_id, held=True)
+            job.held = True
+
+    def poll(self) -> None:
+        """Start the child once its checkpoint is there, and take what came of it. Costs a system call or none."""
+        job = self._job
+        if job is None:
+            return
+        if job.child is None:
+            self._start(job)
+            return
+        answer = job.child.poll()
+        if answer is None:
+            return
+        self._job = None
+        self._release(job)
+        try:
+            if answer.error:
+                raise SlotdeckError(answer.error, answer.remedy)
+            text, figures = job.done(answer)
+        except SlotdeckError as error:
+            remedy = f"; {error.remedy}" if error.remedy else ""
+            self._tell(job, "failed", error.message + remedy)
+            return
+        self._tell(job, "done", text, figures)
+        job.afterwards(answer)
+
+    def cancel(self, reason: str) -> None:
+        """End the one at work, if any."""
+        job, self._job = self._job, None
+        if job is None:
+            return
+        if job.child is not None:
+            job.child.end()
+        self._release(job)
+        self._tell(job, "cancelled", reason)
+
+    def close(self) -> None:
+        """The engine ends, in whatever way: the child with it, the log untouched."""
+        if self._job is not None and self._job.child is not None:
+            self._job.child.end()
+            self._release(self._job)
+        self._job = None
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    def _start(self, job: Job) -> None:
+        run = self._run
+        if not job.checkpoint:
+            if run.save_error is not None:
+                self._job = None
+                self._tell(job, "failed", f"{run.save_error.message}; {run.save_error.remedy}")
+                return
+            if run.sealed is None or run.sealed.reason != job.reason:
+                return
+            job.checkpoint = run.sealed.name
+        try:
+            job.child = Child(job.order(job.checkpoint), self._limit_s)
+        except OSError as error:
+            self._job = None
+            self._release(job)
+            self._tell(job, "failed", f"no process could be started: {error.strerror}")
+
+    def _hold(self, job: Job) -> None:
+        """Keep the checkpoint from being cleared away; one that is held already is left as it is."""
+        mark = self._run.writer.root / job.checkpoint / HELD
+        if not mark.exists():
+            mark.touch(mode=0o600)
+            job.held = True
+
+    def _release(self, job: Job) -> None:
+        if job.held and job.checkpoint:
+            (self._run.writer.root / job.checkpoint / HELD).unlink(missing_ok=True)
+
+    def _tell(self, job: Job, state: str, text: str, figures: Mapping[str, Scalar] | None = None) -> None:
+        self._run.log.commit(
+            JobReported(
+                job=job.id,
+                task=job.task,
+                state=state,
+                step=self._run.step,
+                text=one_line(text, 1024),
+                result=dict(figures or {}),
+                command_id=job.command_id,
+            )
+        )
