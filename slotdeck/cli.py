@@ -147,6 +147,51 @@ def resume(
 
 
 @app.command()
+def fork(
+    run: Run,
+    at: Annotated[
+        str,
+        typer.Option("--at", metavar="CHECKPOINT|STEP|best", help="Where it begins; else at the newest."),
+    ] = "",
+    sets: Sets = None,
+    begin: Annotated[bool, typer.Option("--start", help="Start it at once.")] = False,
+    runs_dir: Runs = RUNS,
+    detach: Detach = False,
+    plain: Plain = False,
+) -> None:
+    """Make a new run that begins at a checkpoint of another, with some settings changed.
+
+    The other run may be live or over; it is not touched.
+    """
+    from engine.runlog.catalog import find_run
+    from slotdeck.fork import fork_run, tell_how_to_start
+
+    made = fork_run(find_run(run, runs_dir), at, sets or [])
+    if not begin:
+        tell_how_to_start(made)
+        return
+    from slotdeck import journey
+
+    raise typer.Exit(journey.resume(str(made), [], made.parent, detach=detach, plain=plain))
+
+
+@app.command()
+def rerun(
+    run: Run, sets: Sets = None, runs_dir: Runs = RUNS, detach: Detach = False, plain: Plain = False
+) -> None:
+    """Train a run again: its profile, data and seed, and its commands at the steps they were applied at.
+
+    --set changes keys of the profile.
+    """
+    from engine.runlog.catalog import find_run
+    from slotdeck import journey
+    from slotdeck.rerun import make_rerun
+
+    made = make_rerun(find_run(run, runs_dir), sets or [])
+    raise typer.Exit(journey.begin(made, detach=detach, plain=plain))
+
+
+@app.command()
 def attach(
     run: Run,
     runs_dir: Runs = RUNS,

@@ -35,6 +35,11 @@ def resume(
     return _watch(run_dir, spawned, detach=detach, plain=plain)
 
 
+def begin(run_dir: Path, *, detach: bool, plain: bool) -> int:
+    """Start a run whose folder is made, and watch it. Returns the exit code."""
+    return _watch(run_dir, start.start_new(run_dir, note), detach=detach, plain=plain)
+
+
 def attach(run: str, runs_dir: Path, *, read_only: bool, plain: bool) -> int:
     """The cockpit on a run, live or over; plain lines without a terminal."""
     run_dir = find_run(run, runs_dir)

@@ -38,5 +38,5 @@ def _row(run: RunSummary) -> tuple[str, ...]:
         if not run.started_wall_s
         else f"{datetime.fromtimestamp(run.started_wall_s).astimezone():%Y-%m-%d %H:%M}",
         format_bytes(run.size_bytes),
-        one_line(run.reason, WHY_CHARACTERS),
+        one_line("; ".join(filter(None, (run.reason, run.parent and f"from {run.parent}"))), WHY_CHARACTERS),
     )

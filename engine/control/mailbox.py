@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from engine.protocol.commands import Command
 
+NOT_LOGGED = 0
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -21,7 +23,7 @@ class Accepted:
     who: str
     command: Command
     seq: int
-    """Of its CommandAccepted."""
+    """Of its CommandAccepted; `NOT_LOGGED` for what a rerun is still to ask."""
 
 
 class Mailbox:

@@ -85,7 +85,7 @@ def _check(path: Path, run_dir: Path, fits: Callable[[int], bool]) -> bool:
     if info.st_mode & OTHERS_MAY_WRITE and not stat.S_ISSOCK(info.st_mode):
         raise SlotdeckError(
             f"{shown} may be written by others (mode {stat.S_IMODE(info.st_mode):04o})",
-            f"make it yours alone: chmod -R go-w {one_line(str(run_dir), 1024)}",
+            f"chmod -R go-w {one_line(str(run_dir), 1024)}, or give a --runs folder on a disk that keeps modes",
         )
     return stat.S_ISDIR(info.st_mode)
 

@@ -19,6 +19,7 @@ from engine.train import compiling, judge
 from engine.train.change import Change, Refused
 from engine.train.export import plan_export
 from engine.train.fit import GivenUp, divisors, find_batch
+from engine.train.fork import plan_fork
 from engine.train.prune import plan_prune
 from engine.train.rollback import plan_rollback
 from engine.train.schedule import LrControl
@@ -49,6 +50,8 @@ def plan_change(run: Run, command: c.Command, command_id: str) -> Change:
             return _checkpoint(run, command_id)
         case c.Rollback(to=to):
             return plan_rollback(run, to, command_id)
+        case c.Fork(at=at, settings=settings):
+            return plan_fork(run, at, settings, command_id)
         case c.Prune():
             return plan_prune(run, command, command_id)
         case c.Export(format=format_, at=at):

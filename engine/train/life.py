@@ -17,6 +17,7 @@ from engine.profile.advice import advice
 from engine.profile.derive import tokens_per_step
 from engine.protocol.events import LogLine, RunEnded, RunStarted
 from engine.runlog.lock import RunLock
+from engine.runlog.parent import Parent, read_parent
 from engine.runlog.private import check_run_folder
 from engine.runlog.writer import LogWriter, Published
 from engine.telemetry.alarms import HardwareAlarms
@@ -51,7 +52,8 @@ def run_engine(run_dir: Path, *, resume: bool) -> int:
                 f"{run_dir.name} has begun already", f"go on with: slotdeck resume {run_dir.name}"
             )
         parts = build_parts(run_dir)
-        past = load_past(run_dir, parts) if begun else Past()
+        parent = read_parent(run_dir)
+        past = load_past(run_dir, parts, parent) if begun or parent else Past()
         return _live(run_dir, parts, past)
 
 
@@ -111,10 +113,10 @@ def _train(run: Run, parts: Parts, past: Past, signals: Signals) -> tuple[RunEnd
         signals.arm()
         run.enter("starting", "")
         go_on(run, past)
-        settle_threads(run, past.state["threads"] if past.state and run.step else None)
+        settle_threads(run, past.threads)
         if run.profile.train.batch == "auto" and not (past.state and snapshot.knows_batch(run, past.state)):
             settle_batch(run)
-        tell_start(run, parts, past.checkpoint)
+        tell_start(run, parts, past.checkpoint, past.parent)
         started = True
         compiling.begin(run, past.state.get("compiled", False) if past.state else None)
         ended = train(run)
@@ -162,7 +164,7 @@ def assemble(run_dir: Path, parts: Parts, log: LogWriter) -> Run:
     return run
 
 
-def tell_start(run: Run, parts: Parts, resumed_from: str = "") -> None:
+def tell_start(run: Run, parts: Parts, resumed_from: str = "", parent: Parent | None = None) -> None:
     """Log what is about to be trained, and where. `resumed_from` names the checkpoint, if any."""
     model, slots = describe_model(run.model)
     run.log.commit(
@@ -180,6 +182,8 @@ def tell_start(run: Run, parts: Parts, resumed_from: str = "") -> None:
             wall_s=time.time(),
             pid=os.getpid(),
             resumed_from=resumed_from,
+            parent=parent.run if parent else "",
+            parent_checkpoint=parent.checkpoint if parent else "",
         )
     )
     if parts.origin:

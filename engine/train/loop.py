@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import time
 
-from engine.control.mailbox import Accepted
+from engine.control.mailbox import NOT_LOGGED, Accepted
 from engine.errors import SlotdeckError
 from engine.protocol.commands import verb_of
-from engine.protocol.events import CommandApplied, CommandRefused, RunEnded
-from engine.protocol.verbs import as_text
+from engine.protocol.events import CommandAccepted, CommandApplied, CommandRefused, RunEnded
+from engine.protocol.verbs import as_args, as_text
 from engine.train import compiling
 from engine.train.apply import plan_change
 from engine.train.change import Refused
@@ -56,13 +56,14 @@ def obey(run: Run) -> None:
                 answer(run, accepted)
         if run.stopping or run.signal_received() or run.state != "paused":
             return
+        run.save_if_room()
         idle_from = time.perf_counter()
         run.mailbox.wait(IDLE_S)
         run.meter.outside(time.perf_counter() - idle_from)
 
 
-def answer(run: Run, accepted: Accepted, repeated: bool = False) -> None:
-    """Refuse one command, or log it as applied and then let it take effect."""
+def answer(run: Run, accepted: Accepted, repeated: str = "") -> None:
+    """Refuse one command, or log it as applied and then let it take effect. `repeated`: on what occasion."""
     command = accepted.command
     try:
         change = plan_change(run, command, accepted.command_id)
@@ -81,7 +82,7 @@ def answer(run: Run, accepted: Accepted, repeated: bool = False) -> None:
             branch=run.branch,
             rev=run.rev,
             before=change.before,
-            after=f"{change.after} (again, after a resume)" if repeated else change.after,
+            after=f"{change.after} ({repeated})" if repeated else change.after,
             cost=change.cost,
         ),
         durable=True,
@@ -109,11 +110,31 @@ def refuse(run: Run, accepted: Accepted, code: str, reason: str, remedy: str) ->
     )
 
 
+def _accept(run: Run, asked: Accepted) -> None:
+    """What a rerun asks of itself has its life in the log like any command."""
+    command = asked.command
+    run.log.commit(
+        CommandAccepted(
+            command_id=asked.command_id,
+            client_id=asked.client_id,
+            who=asked.who,
+            verb=verb_of(command),
+            args=as_args(command),
+            text=as_text(command),
+        ),
+        durable=True,
+    )
+
+
 def _repeat(run: Run) -> None:
-    """After a resume: shaping commands from after the checkpoint, at the steps they were applied at."""
+    """In a resumed run the shaping commands from after the checkpoint, in a rerun its parent's: at their steps."""
     while run.to_repeat and run.to_repeat[0][0] <= run.step:
         first = run.to_repeat[0]
-        answer(run, first[1], repeated=True)
+        if first[1].seq == NOT_LOGGED:
+            _accept(run, first[1])
+            answer(run, first[1], repeated=f"at its step, {first[1].who}")
+        else:
+            answer(run, first[1], repeated="again, after a resume")
         # Not before: a checkpoint that it takes of the run first says that it is still to come.
         if run.to_repeat[:1] == [first]:
             run.to_repeat.pop(0)

@@ -13,12 +13,14 @@ from typing import Any
 from engine.checkpoint.load import load_newest
 from engine.checkpoint.writer import FOLDER
 from engine.control.journal import Applied, Journal
-from engine.control.mailbox import Accepted
-from engine.control.shaping import shapes
+from engine.control.mailbox import NOT_LOGGED, Accepted
+from engine.control.shaping import settled, shapes
 from engine.errors import SlotdeckError
 from engine.protocol import commands as c
 from engine.protocol.commands import verb_of
+from engine.protocol.verbs import from_args
 from engine.runlog.index import History
+from engine.runlog.parent import RERUN, Parent
 from engine.shrink.slots import prune_to
 from engine.train import snapshot
 from engine.train.build import Parts
@@ -40,10 +42,19 @@ class Past:
     """Of the checkpoint, tensors left out."""
     quarantined: list[tuple[str, str]] = field(default_factory=list)
     """Damaged checkpoints, each with what is wrong with it."""
+    parent: Parent | None = None
+    """What the run was made from; None: a profile."""
+
+    @property
+    def threads(self) -> int | None:
+        """Torch threads that its sums were made with; None: it is free to choose."""
+        if self.state is not None and self.state["step"]:
+            return int(self.state["threads"])
+        return self.parent.threads if self.parent else None
 
 
-def load_past(run_dir: Path, parts: Parts) -> Past:
-    """Read the journal, and load the newest good checkpoint into `parts`.
+def load_past(run_dir: Path, parts: Parts, parent: Parent | None = None) -> Past:
+    """Read the journal, and load the newest good checkpoint into `parts`: its own, or its parent's.
 
     Raises:
         SlotdeckError: no checkpoint is sound, it is of another model, vocabulary or data, or the run is over.
@@ -51,10 +62,15 @@ def load_past(run_dir: Path, parts: Parts) -> Past:
     journal = Journal.read(run_dir)
     model, names = parts.model, parts.model.slot_names
     prefixes = {name: model.prefix_of(i) for i, name in enumerate(names)}
-    shapes = parts.optimizer.state_shapes()
-    loaded = load_newest(run_dir / FOLDER, model.state_dict(), shapes, prefixes, journal.branches)
+    states = parts.optimizer.state_shapes()
+    loaded = load_newest(run_dir / FOLDER, model.state_dict(), states, prefixes, journal.branches)
     if loaded is None:
-        return Past(journal)
+        if parent is not None and parent.checkpoint and not journal.last_seq:
+            raise SlotdeckError(
+                f"{run_dir.name} was never finished: {parent.checkpoint}, which it begins at, is missing",
+                f"delete it and make it again: slotdeck {parent.kind} {parent.run}",
+            )
+        return Past(journal, parent=parent)
     state, total_steps = loaded.state, parts.profile.train.steps
     if state["step"] >= total_steps:
         raise SlotdeckError(
@@ -67,7 +83,7 @@ def load_past(run_dir: Path, parts: Parts) -> Past:
     parts.planner.load_state(state["planner"])
     model.load_state_dict(loaded.model)
     parts.optimizer.load_state_tensors(loaded.optimizer)
-    return Past(journal, loaded.name, state, loaded.quarantined)
+    return Past(journal, loaded.name, state, loaded.quarantined, parent)
 
 
 def go_on(run: Run, past: Past) -> None:
@@ -78,7 +94,9 @@ def go_on(run: Run, past: Past) -> None:
         snapshot.restore(run, past.state)
         for name, reason in past.quarantined:
             run.alarm("error", "checkpoint-quarantined", f"{name} is damaged and set aside: {reason}")
-        run.rev, run.branch = journal.rev, journal.branch + (_last_step(run.run_dir, journal) > run.step)
+        # What a fork begins with has numbers of its own, from the parent's log; they only ever rise.
+        run.rev = max(journal.rev, run.rev)
+        run.branch = max(journal.branch, run.branch) + (_last_step(run.run_dir, journal) > run.step)
         run.to_repeat = to_repeat(journal, past.state)
     elif journal.last_seq:
         run.branch += 1
@@ -86,9 +104,14 @@ def go_on(run: Run, past: Past) -> None:
         run.to_repeat = to_repeat(journal, {"step": 0, "rev": 0})
     run.branches = journal.branches.copy()  # the journal follows the log in a thread of its own
     run.branches.resumed(run.branch)
+    if past.parent is not None and not journal.branches.went_back:
+        still = [*run.to_repeat, *of_parent(past.parent, journal)]
+        run.to_repeat = sorted(still, key=lambda pair: pair[0])  # stable: what was applied once came first
     if journal.going_back is not None:
         run.mailbox.put(_still_to_go_back(journal.going_back))
     for waiting in journal.unanswered:
+        if waiting.client_id == RERUN:
+            continue  # it has a step of its own, and is in the list
         if shapes(waiting.command) or verb_of(waiting.command) in ANSWERED_AFTER_RESTART:
             run.mailbox.put(waiting)
         else:
@@ -103,9 +126,20 @@ def to_repeat(journal: Journal, state: dict[str, Any]) -> list[tuple[int, Accept
     """
     pending = {(client_id, command_id) for client_id, command_id in state.get("to_repeat", [])}
     return [
-        (done.event.step, Accepted(done.event.command_id, done.client_id, done.who, _settled(done), done.seq))
+        (done.event.step, Accepted(done.event.command_id, done.client_id, done.who, settled(done), done.seq))
         for done in journal.applied_after(state["step"], state["rev"], pending)
         if shapes(done.command)
+    ]
+
+
+def of_parent(parent: Parent, journal: Journal) -> list[tuple[int, Accepted]]:
+    """What a rerun is to repeat and never did, with its steps; it is accepted when its step comes."""
+    known = {(done.client_id, done.event.command_id) for done in journal.line}
+    who = f"rerun of {parent.run}"
+    return [
+        (again.step, Accepted(command_id, RERUN, who, from_args(again.verb, dict(again.args)), NOT_LOGGED))
+        for number, again in enumerate(parent.repeat)
+        if (RERUN, command_id := f"{number:06d}") not in known
     ]
 
 
@@ -113,13 +147,6 @@ def _still_to_go_back(done: Applied) -> Accepted:
     """The engine was killed between saying that it goes back and going: to the checkpoint that it named then."""
     to = done.event.after.split(" ")[0]
     return Accepted(done.event.command_id, done.client_id, done.who, c.Rollback(to=to), done.seq)
-
-
-def _settled(done: Applied) -> c.Command:
-    """The command, `batch auto` with what it found then: measured anew it could find something else."""
-    if isinstance(done.command, c.Batch):
-        return c.Batch(value=done.event.after.split(" ")[0])
-    return done.command
 
 
 def _last_step(run_dir: Path, journal: Journal) -> int:
