@@ -125,6 +125,7 @@ def test_what_a_shared_slot_adds_is_scaled_by_its_duty_if_asked() -> None:
 # -- how many ------------------------------------------------------------------------------------------------
 
 
+@settings(max_examples=40)
 @given(batch_size=st.integers(1, 40), accumulate=st.integers(1, 9), draw=st.text(max_size=5), data=st.data())
 def test_a_step_does_its_duty_exactly_in_even_parts_of_few_shapes(batch_size, accumulate, draw, data):
     duty = data.draw(st.sampled_from(possible_duties(batch_size * accumulate)))
