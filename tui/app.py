@@ -23,6 +23,7 @@ from engine.text import one_line
 from tui.messages import ProfileChosen, RunLeft, RunOpened
 from tui.settings import Settings, from_environment
 from tui.state.store import RunStore
+from tui.terminal_size import ensure_size
 from tui.theme import THEMES
 
 Start = Callable[[str], Path]
@@ -160,5 +161,6 @@ def _run(
     first: Callable[[Settings], Screen[None]], start: Start | None = None, read_only: bool = False
 ) -> int:
     app = SlotdeckApp(first, from_environment(os.environ), start, read_only)
+    ensure_size()
     app.run()
     return app.return_code or 0

@@ -5,6 +5,7 @@ A command that a child works on shows that child: at work with the time it has t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from textwrap import wrap
 
@@ -18,6 +19,8 @@ from tui.state.figures import summary
 from tui.state.formatting import fit
 from tui.state.pending_commands import ACCEPTED, APPLIED, REFUSED, CommandLife
 
+_FIRST_NAMED = re.compile(r"^(prune|rollback|fork|export) (?:slots|to|at|format)=")
+"""What can be said shorter: `prune slots=block.3`."""
 MORE_ROWS = 3
 """Below a command, for a reason or a result."""
 NO_ANSWER_S = 5.0
@@ -35,7 +38,7 @@ def command_rows(lives: Iterable[CommandLife], width: int, height: int, now_s: f
 
 
 def _rows(life: CommandLife, width: int, now_s: float) -> list[Content]:
-    text = one_line(life.text)
+    text = _FIRST_NAMED.sub(r"\1 ", one_line(life.text))
     if life.status == REFUSED:
         why = one_line(life.reason) + (f"; {one_line(life.remedy)}" if life.remedy else "")
         return [
@@ -61,7 +64,9 @@ def _rows(life: CommandLife, width: int, now_s: float) -> list[Content]:
 def _job_rows(text: str, news: JobReported, since_s: float, width: int, now_s: float) -> list[Content]:
     glyph = GLYPHS.get(news.state, GLYPHS[CANCELLED])
     if news.state == WORKING:
-        note = f"{task_name(news)} {elapsed(since_s, now_s)}"
+        note = elapsed(since_s, now_s)
+        if len(text) + len(task_name(news)) + len(note) + 5 <= width:
+            note = f"{task_name(news)} {note}"
         return [_line(glyph, "$accent bold", text, note, "$accent", width)]
     colour = {DONE: "$success", FAILED: "$error"}.get(news.state, "$quiet")
     found = one_line(news.text, 400).replace("->", "→") or summary(news.result)
@@ -79,8 +84,12 @@ def _job_rows(text: str, news: JobReported, since_s: float, width: int, now_s: f
 
 
 def _told(text: str, colour: str, width: int) -> list[Content]:
-    """What there is to know, on the rows below."""
-    return [Content.assemble((f"  {part}", colour)) for part in wrap(text, max(10, width - 2))[:MORE_ROWS]]
+    """What there is to know, on the rows below; the feed has all of it."""
+    room = max(10, width - 2)
+    parts = wrap(text, room)
+    if len(parts) > MORE_ROWS:
+        parts = [*parts[: MORE_ROWS - 1], fit(parts[MORE_ROWS - 1], room - 1).removesuffix("…") + "…"]
+    return [Content.assemble((f"  {part}", colour)) for part in parts]
 
 
 def _line(glyph: str, glyph_style: str, text: str, note: str, note_style: str, width: int) -> Content:

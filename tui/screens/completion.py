@@ -78,5 +78,6 @@ def _first(verb: str, last: str, known: Known) -> Iterator[str]:
     elif verb in _CHECKPOINT_FIRST:
         yield from known.checkpoints
         yield "best"
-        yield from (str(int(name.rpartition("-")[2])) for name in known.checkpoints if name[-1:].isdigit())
+        tails = (name.rpartition("-")[2] for name in known.checkpoints)
+        yield from (str(int(tail)) for tail in tails if tail.isdecimal())
     yield from {"precision": PRECISIONS, "policy": POLICIES, "export": EXPORTS}.get(verb, ())

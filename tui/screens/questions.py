@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
-from engine.errors import SlotdeckError
 from engine.protocol import commands as c
 from engine.protocol.events import CheckpointSaved, JobReported
-from engine.protocol.verbs import parse_command
 from engine.text import one_line
 from tui.screens.job_rows import DONE
 from tui.state.figures import figures
@@ -86,15 +82,16 @@ def _rollback(command: c.Rollback, to: str, store: RunStore) -> Question:
 
 def _prune(command: c.Prune, store: RunStore) -> Question:
     what = one_line(command.slots, 200) or _count(command.amount)
-    lines = [f"Takes {what} out of the model for good, optimizer states too."]
+    lines = [f"Takes {what} and its optimizer states out for good."]
     if command.trial:
-        lines.append("A trial on a checkpoint comes first, while training goes on.")
+        lines.append("A trial on a checkpoint comes first; training goes on.")
     news = forecast(command, store)
     if news is None:
-        lines.append(f"There is no forecast yet. This makes one: prune {_words(command)} dry_run=yes")
+        lines.append(f"No forecast yet. This makes one: prune {_words(command)} dry_run=yes")
     else:
         lines.append(f"Forecast at step {news.step:,}:")
-        lines += [f"  {name} {value}" for name, value in figures(news.result)[:6]] or [one_line(news.text)]
+        changes = [f"  {name} {value}" for name, value in figures(news.result) if "→" in value]
+        lines += changes or [one_line(news.text)]
     return Question(
         f"Prune {what}?",
         "\n".join(lines),
@@ -107,17 +104,20 @@ def _prune(command: c.Prune, store: RunStore) -> Question:
 
 def forecast(command: c.Prune, store: RunStore) -> JobReported | None:
     """What the newest trial of the same slots found."""
-    wanted = replace(command, dry_run=False, trial=True)
-    for life in reversed(list(store.commands)):
-        if life.verb != "prune" or life.job is None or life.job.state != DONE:
-            continue
-        try:
-            tried = parse_command(life.text.split())
-        except SlotdeckError:
-            continue
-        if isinstance(tried, c.Prune) and replace(tried, dry_run=False, trial=True) == wanted:
-            return life.job
+    wanted = _slots(command.slots, store)
+    for job in reversed(store.jobs.values()):
+        tried = _slots(str(job.news.result.get("slots", "")), store)
+        fits = tried == wanted if wanted else len(tried) == command.amount
+        if fits and job.news.state == DONE and "loss_after" in job.news.result:
+            return job.news
     return None
+
+
+def _slots(words: str, store: RunStore) -> set[str]:
+    """Names of slots that are given by name or by number."""
+    names = store.slot_names
+    given = (word for word in words.split(",") if word)
+    return {names[int(word)] if word.isdecimal() and int(word) < len(names) else word for word in given}
 
 
 def _count(amount: int) -> str:

@@ -46,6 +46,8 @@ def describe(seq: int, wall_s: float, event: object, who: str = "") -> FeedItem 
     if phrase is None:
         return None
     kind, glyph, text, level = phrase(event)
+    if kind in ("run", "prune", "job", "alarm"):
+        text = text.replace(" -> ", " → ")
     if who and kind == "command" and not isinstance(event, e.CommandAccepted):
         text += f" ({who})"
     about = getattr(event, "command_id", "") if kind == "command" else ""
@@ -63,7 +65,7 @@ def _body(event: object) -> str:
             told = figures(result)
             column = max(len(name) for name, _ in told)
             lines = [f"  {name:<{column}}  {value}" for name, value in told]
-            return "\n".join([one_line(_job(event)[2], 400), *lines])
+            return "\n".join([one_line(_job(event)[2], 400).replace(" -> ", " → "), *lines])
         case _:
             return ""
 
@@ -98,8 +100,9 @@ def _pruned(event: e.Pruned) -> _Phrase:
     loss = ""
     if event.loss_before is not None and event.loss_after is not None:
         loss = f", validation loss {event.loss_before:.3f} → {event.loss_after:.3f}"
-    what = f"prune of {names} undone" if event.undone else f"pruned {names}"
-    return "prune", "×", f"{what}: {params}{loss}" + _because(event.reason), WARNING if event.undone else GOOD
+    if event.undone:
+        return "prune", "×", f"{event.reason or f'prune of {names} undone'}; {params}", WARNING
+    return "prune", "×", f"pruned {names}: {params}{loss}" + _because(event.reason), GOOD
 
 
 def _job(event: e.JobReported) -> _Phrase:
@@ -107,9 +110,8 @@ def _job(event: e.JobReported) -> _Phrase:
     glyph, level = {"started": ("▷", INFO), "done": ("✓", GOOD), "failed": ("✗", ERROR)}.get(
         event.state, ("–", INFO)
     )
-    text = event.text.replace("->", "→")
-    told = summary(event.result) if "→" not in text else ""
-    found = "; ".join(filter(None, (text, told)))
+    told = summary(event.result) if " -> " not in event.text else ""
+    found = "; ".join(filter(None, (event.text, told)))
     return "job", glyph, f"{task} {event.state}" + _because(found), level
 
 

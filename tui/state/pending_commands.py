@@ -84,9 +84,11 @@ class PendingCommands:
         self._keep(replace(life, text=event.text, verb=event.verb, who=event.who, accepted_s=wall_s))
 
     def applied(self, event: CommandApplied, wall_s: float) -> None:
+        life = self._life(event.command_id, event.text)
+        job = life.job if life.job is not None and life.job.state == "started" else None
         self._keep(
             replace(
-                self._life(event.command_id, event.text), text=event.text, status=APPLIED, verb=event.verb,
+                life, job=job, text=event.text, status=APPLIED, verb=event.verb,
                 settled_s=wall_s, step=event.step, before=event.before, after=event.after, cost=event.cost,
             )
         )  # fmt: skip

@@ -110,7 +110,7 @@ class Alarms(dict[str, Trouble]):
     def raised(self, seq: int, wall_s: float, alarm: e.Alarm) -> None:
         """One more; the same again counts up and keeps the time of the first."""
         before = self.pop(alarm.code, None)
-        message = one_line(alarm.message, 400)
+        message = one_line(alarm.message, 400).replace(" -> ", " → ")
         name = ALARM_NAMES.get(alarm.code, "")
         now = Trouble(
             name or message, alarm.level if alarm.level in (WARNING, ERROR) else INFO, wall_s,

@@ -277,7 +277,7 @@ async def test_a_rollback_says_what_is_left_behind_and_a_prune_what_it_will_cost
         await pilot.press("escape", "P", *"1", "enter")
         await settle(pilot)
         detail = str(app.screen.query_one("#confirm-detail", Static).content)
-        assert "There is no forecast yet. This makes one: prune 1 dry_run=yes" in detail
+        assert "No forecast yet. This makes one: prune 1 dry_run=yes" in detail
 
 
 async def test_controls_taken_by_another_are_said_until_they_are_back(run_dir):
