@@ -1,6 +1,6 @@
 """Write one checkpoint so that it is there whole or not at all, whatever kills the process or the power.
 
-    1  is there room?                             statvfs
+    1  is there room?                             statvfs, fallocate
     2  .tmp-step-00000500-<pid>                   a new folder, 0700
     3  model, optimizer, state                    each fsynced, then sealed from what is on disk
     4  MANIFEST                                   fsynced, then the folder
@@ -35,10 +35,7 @@ from engine.checkpoint.manifest import (
     folder_name,
     seal,
 )
-from engine.units import format_bytes
-
-SPARE_BYTES = 8 << 20
-"""Left free for the log: a full disk must be able to say that it is full."""
+from engine.checkpoint.room import check_room
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +53,14 @@ class Snapshot:
     """Kept until deleted by hand."""
     val_loss: float | None = None
 
+    @property
+    def files_bytes(self) -> tuple[int, ...]:
+        """About what each of its files takes on the disk."""
+        groups = (self.model, self.optimizer)
+        return *(sum(t.numel() * t.element_size() for t in group.values()) for group in groups), len(
+            self.state
+        )
+
 
 def write_checkpoint(root: Path, snapshot: Snapshot, wall_s: float) -> Manifest:
     """Seal a snapshot under `root` (the run's `checkpoints/`).
@@ -66,8 +71,7 @@ def write_checkpoint(root: Path, snapshot: Snapshot, wall_s: float) -> Manifest:
         OSError: the disk is full or fails. Nothing is left behind, and what was there is as it was.
     """
     root.mkdir(mode=0o700, exist_ok=True)  # no parents: a run folder that was deleted stays deleted
-    tensors = [*snapshot.model.values(), *snapshot.optimizer.values()]
-    _check_room(root, sum(t.numel() * t.element_size() for t in tensors) + len(snapshot.state), snapshot.step)
+    check_room(root, snapshot.files_bytes, folder_name(snapshot.step))
     final = _free_name(root, snapshot.step)
     temporary = root / f".tmp-{final.name}-{os.getpid()}"
     temporary.mkdir(mode=0o700)
@@ -94,18 +98,6 @@ def write_checkpoint(root: Path, snapshot: Snapshot, wall_s: float) -> Manifest:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     return manifest
-
-
-def _check_room(root: Path, need_bytes: int, step: int) -> None:
-    disk = os.statvfs(root)
-    free_bytes = disk.f_bavail * disk.f_frsize
-    if free_bytes < need_bytes + need_bytes // 10 + SPARE_BYTES:
-        raise OSError(
-            errno.ENOSPC,
-            f"checkpoint {folder_name(step)} needs {format_bytes(need_bytes)} "
-            f"and {format_bytes(free_bytes)} are free",
-            str(root),
-        )
 
 
 def _free_name(root: Path, step: int) -> Path:

@@ -50,6 +50,8 @@ class Failed:
     message: str
     remedy: str
     command_id: str
+    files_bytes: tuple[int, ...] = ()
+    """About what its files would have taken, if it was the disk that did not take them; empty: something else."""
 
 
 class CheckpointWriter:
@@ -71,6 +73,8 @@ class CheckpointWriter:
         self._on_failed = on_failed
         self._wall = wall
         self._on_way = on_way
+        self.newest = ""
+        """Name of the checkpoint sealed last; read it after `drain`."""
         self._thread: threading.Thread | None = None
         self._pinned: dict[str, Tensor] = {}
         sweep(self.root)
@@ -147,9 +151,10 @@ class CheckpointWriter:
         except OSError as error:
             message = f"checkpoint of step {snapshot.step}: {error.strerror}: {error.filename or self.root}"
             remedy = "free some space; the older checkpoints are as they were"
-            self._on_failed(Failed(snapshot.step, message, remedy, command_id))
+            self._on_failed(Failed(snapshot.step, message, remedy, command_id, snapshot.files_bytes))
             return
         seconds = time.perf_counter() - started
+        self.newest = manifest.name
         self._on_saved(
             Saved(
                 step=snapshot.step,

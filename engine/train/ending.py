@@ -23,6 +23,7 @@ def finished(run: Run) -> RunEnded:
     if wanted and run.last_saved != run.step:
         run.save("finished" if done else run.stop_reason)
     run.writer.drain()
+    run.full_disk.close()
     reason = f"all {run.total_steps} steps done" if done else run.stop_reason
     outcome, remedy = "finished" if done else "stopped", ""
     if wanted and run.save_error is not None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import signal
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from engine.checkpoint.writer import CheckpointWriter, Failed, Saved
+from engine.checkpoint.writer import FOLDER, CheckpointWriter, Failed, Saved
 from engine.control.mailbox import Accepted, Mailbox
 from engine.data.loader import Loader, ValidationSet
 from engine.errors import SlotdeckError
@@ -26,6 +27,7 @@ from engine.profile.schema import Profile
 from engine.protocol.events import (
     Alarm,
     CheckpointSaved,
+    LogLine,
     RunEnded,
     StateChanged,
 )
@@ -36,6 +38,7 @@ from engine.slots.planner import Planner
 from engine.tokenizer.bpe import Tokenizer
 from engine.train import judge
 from engine.train.ending import finished
+from engine.train.full_disk import FullDisk
 from engine.train.guards import LossGuard, pause_if_it_keeps_happening
 from engine.train.hang import HangWatch
 from engine.train.healing import Healing
@@ -117,6 +120,7 @@ class Run:
     spikes: SpikeGuard = field(init=False)
     loss_guard: LossGuard = field(default_factory=LossGuard)
     stalled_data: StalledData = field(init=False)
+    full_disk: FullDisk = field(init=False)
     jobs: Jobs = field(init=False)
     healing: Healing | None = None
     """A prune that is still to be judged."""
@@ -131,6 +135,7 @@ class Run:
         self.spikes = SpikeGuard(guard.spike_window, guard.spike_sigma, self.device)
         self.stalled_data = StalledData(guard.stalled_data_share, self.profile.data.dir)
         self.hang = HangWatch(self.log.emit, sys.stderr)
+        self.full_disk = FullDisk(self.run_dir / FOLDER, partial(self.alarm, "error", "disk-full"))
         self.jobs = Jobs(self)
 
     @property
@@ -281,7 +286,9 @@ class Run:
             judge.sample(self, profile.sample.prompt)
         if judge_healed(self):
             return  # it went back: what is due here was due on the way it left
-        if not last and _due(self.step, profile.checkpoint.every) and not self.loss_guard.stuck:
+        if not last and self.full_disk.paused:
+            self.save_if_room()
+        elif not last and _due(self.step, profile.checkpoint.every) and not self.loss_guard.stuck:
             self.save(DUE)
 
     def save(self, reason: str, command_id: str = "", held: bool = False) -> None:
@@ -302,11 +309,21 @@ class Run:
                 command_id=done.command_id,
             )
         )
+        if self.full_disk.sealed():
+            self.log.emit(LogLine(level="info", text=f"the disk has room again: {done.name} is saved"))
 
     def not_saved(self, failed: Failed) -> None:
         """From the writer thread: nothing was saved, nothing is lost, training goes on."""
         self.last_saved, self.save_error = -1, failed
-        self.alarm("error", "checkpoint-failed", failed.message, failed.remedy)
+        if failed.files_bytes:
+            self.full_disk.failed(failed)
+        if not failed.files_bytes or failed.command_id:  # who asked for it is answered each time
+            self.alarm("error", "checkpoint-failed", failed.message, failed.remedy)
+
+    def save_if_room(self) -> None:
+        """Take up saving again, once a disk that was full has room."""
+        if self.full_disk.room() and not self.loss_guard.stuck:
+            self.save("the disk has room again")
 
     def set_precision(self, name: str) -> None:
         """Compute in another type from the next step on."""

@@ -26,9 +26,10 @@ from torch import Tensor
 
 NORMAL = 1.4826
 """From a median distance to the standard deviation of a normal sample."""
-LEAST = (0.02, 0.25)
+LEAST = (0.02, 0.4)
 """The smallest deviation: of the loss as a share of its median, of the norm in its logarithm. So a loss less than
-12 % above the usual is never a spike at 6 deviations, nor a norm below 4.5 times it."""
+12 % above the usual is never a spike at 6 deviations, nor a norm below 11 times it: small batches of healthy runs
+reach 5 times."""
 PAGE = 16
 """Steps between two computations of the limits, at most."""
 RECENT = 20

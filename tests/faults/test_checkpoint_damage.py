@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.checkpoint import save as save_module
 from engine.checkpoint.load import load_newest
 from engine.checkpoint.writer import CheckpointWriter, Failed, Saved
 from engine.errors import SlotdeckError
@@ -103,17 +104,22 @@ def test_when_none_is_sound_the_run_is_refused_each_time_never_begun_afresh(tmp_
         newest(tmp_path)
 
 
-def test_a_disk_that_fills_up_harms_nothing_and_the_next_save_succeeds(tmp_path: Path):
+def test_a_disk_that_fills_up_harms_nothing_and_the_next_save_succeeds(tmp_path: Path, monkeypatch):
     save(tmp_path, 100)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    # An unprivileged stand-in for a full disk: the write fails half way, with an OSError.
+    # An unprivileged stand-in for a full disk: noticed before a byte is written, or by the write itself.
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
     try:
         (failed,) = save(tmp_path, 200)
+        monkeypatch.setattr(save_module, "check_room", lambda *_: None)
+        (late,) = save(tmp_path, 200)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert isinstance(failed, Failed)
-    assert "model.safetensors could not be written" in failed.message
+    assert isinstance(late, Failed)
+    assert failed.files_bytes
+    assert "step-00000200 needs 32 KiB: File too large" in failed.message
+    assert "model.safetensors could not be written" in late.message
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["step-00000100"]
     assert newest(tmp_path).name == "step-00000100"
     (saved,) = save(tmp_path, 300)
@@ -128,7 +134,8 @@ def test_too_little_room_is_said_in_numbers_before_a_byte_is_written(tmp_path: P
     monkeypatch.setattr(os, "statvfs", lambda _: full)
     (failed,) = save(tmp_path, 200)
     assert isinstance(failed, Failed)
-    assert "step-00000200 needs 32 KiB and 4 KiB are free" in failed.message
+    assert "step-00000200 needs 8.03 MiB" in failed.message
+    assert "and 4 KiB are free" in failed.message
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["step-00000100"]
 
 
