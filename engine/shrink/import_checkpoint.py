@@ -8,6 +8,7 @@ Names are GPT-2's, as Hugging Face's `pytorch_model.bin` and nanoGPT's `ckpt.pt`
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,7 +129,8 @@ def _read(file: Path) -> Any:
     except OSError as error:
         raise SlotdeckError(f"{file} cannot be read: {error.strerror}", "name a file of torch.save") from None
     try:
-        with stream:
+        with stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of how it was written; what it holds is judged below
             return torch.load(stream, map_location="cpu", weights_only=True)
     except Exception as error:  # bytes made to break it: whatever they raise, they are refused
         why = one_line(str(error).split("\n")[0], 160) or type(error).__name__

@@ -24,26 +24,29 @@ ROOT = Path(__file__).parents[3]
 PATIENCE_S = 30.0
 LIVES = """
 import sys, time, os, signal
-sys.path.insert(0, {root!r})
-from pathlib import Path
-from engine.protocol import events as e
-from engine.runlog.lock import RunLock
-from engine.runlog.writer import LogWriter
-run_dir, plan = Path(sys.argv[1]), sys.argv[2]
-lives = run_dir / "lives"
-life = int(lives.read_text()) if lives.exists() else 0
-lives.write_text(str(life + 1))
-(run_dir / f"words-{{life}}").write_text(" ".join(sys.argv[3:]))
+run_dir, plan = sys.argv[1], sys.argv[2]
+lives = run_dir + "/lives"
+life = int(open(lives).read()) if os.path.exists(lives) else 0
+open(lives, "w").write(str(life + 1))
+open(f"{{run_dir}}/words-{{life}}", "w").write(" ".join(sys.argv[3:]))
 how = plan.split(",")[min(life, plan.count(","))]
-with RunLock(run_dir):
-    log = LogWriter(run_dir, run_dir.name)
-    if "sealed" in how:
-        log.commit(e.CheckpointSaved(step=100 * (life + 1), branch=0, name="c", bytes=1, seconds=0.1, reason="due"))
-    if "told" in how:
-        log.commit(e.RunEnded(step=7, outcome="failed", reason="CUDA error: an illegal memory access"))
-    if "done" in how:
-        log.commit(e.RunEnded(step=9, outcome="finished", reason="all steps done"))
-    log.close()
+if how.split()[0] in ("told", "done") or "sealed" in how:
+    sys.path.insert(0, {root!r})
+    from pathlib import Path
+    from engine.protocol import events as e
+    from engine.runlog.lock import RunLock
+    from engine.runlog.writer import LogWriter
+    run_dir = Path(run_dir)
+    with RunLock(run_dir):
+        log = LogWriter(run_dir, run_dir.name)
+        if "sealed" in how:
+            step = 100 * (life + 1)
+            log.commit(e.CheckpointSaved(step=step, branch=0, name="c", bytes=1, seconds=0.1, reason="due"))
+        if "told" in how:
+            log.commit(e.RunEnded(step=7, outcome="failed", reason="CUDA error: an illegal memory access"))
+        if "done" in how:
+            log.commit(e.RunEnded(step=9, outcome="finished", reason="all steps done"))
+        log.close()
 if "kill" in how:
     os.kill(os.getpid(), signal.SIGKILL)
 if "term" in how:
