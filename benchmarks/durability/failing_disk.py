@@ -53,6 +53,12 @@ class FailingDisk:
         """On the disk since `fail`."""
         return int(NUMBERS.unpack(self._shared[: NUMBERS.size])[4])
 
+    @property
+    def has_failed(self) -> bool:
+        """A call that was to fail has been made."""
+        _, first, _, _, calls = NUMBERS.unpack(self._shared[: NUMBERS.size])
+        return bool(calls >= first)
+
     def close(self) -> None:
         """Let go of the shared numbers."""
         self._shared.close()
