@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import signal
 import subprocess
 import time
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from raw_peer import PATIENCE_S, RawPeer
 from tiny_engine import TinyEngine, report
@@ -18,6 +20,7 @@ from tiny_engine import TinyEngine, report
 from engine.errors import SlotdeckError
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol import messages as m
 from engine.runlog.reader import LogReader
 from tui.link.live import LiveSource
 from tui.link.oneshot import send
@@ -217,6 +220,36 @@ async def test_engine_that_hangs_is_reported_as_lost(
         process.send_signal(signal.SIGCONT)
         await until(lambda: store.link.status == "live", "the return")
         assert_whole(store)
+
+
+async def test_engine_of_another_version_is_named_with_what_to_do(run_dir: Path) -> None:
+    class Newer(LiveSource):
+        def _hello(self) -> m.Hello:
+            return msgspec.structs.replace(super()._hello(), major=m.MAJOR + 1)
+
+    with TinyEngine(run_dir) as engine:
+        engine.advance(5)
+        store = RunStore()
+        source = Newer(run_dir, store, "cockpit", "ada@box7")
+        await source.start()
+        running = asyncio.create_task(source.run())
+        await until(lambda: store.link.status == "version", "the refusal")
+        assert (store.link.remedy, store.step) == ("use the slotdeck that started the run", 5)
+        source.close()
+        await running
+
+
+async def test_run_folder_that_goes_away_is_said_until_it_is_back(run_dir: Path) -> None:
+    with TinyEngine(run_dir) as engine:
+        engine.advance(5)
+    async with linked(run_dir) as (_, store):
+        await until(lambda: store.link.status == "ended", "the end")
+        elsewhere = run_dir.with_name("elsewhere")
+        os.rename(run_dir, elsewhere)
+        await until(lambda: store.link.status == "gone", "the loss")
+        assert store.step == 5
+        os.rename(elsewhere, run_dir)
+        await until(lambda: store.link.status == "ended", "the return")
 
 
 async def test_no_run_folder_is_one_clear_error(tmp_path: Path) -> None:
