@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.checkpoint.find import sealed
 from engine.checkpoint.manifest import HELD
+from engine.checkpoint.writer import Failed, Saved
 from engine.errors import SlotdeckError
 from engine.jobs.child import Child
 from engine.jobs.order import Answer, AnyOrder
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 LIMIT_S = 3600.0
 """A job that takes longer is ended: at nice 19 beside a busy machine minutes are usual."""
 
+FOR = "for job-"
+"""What the reason of a job's save begins with."""
 Told = tuple[str, Mapping[str, Scalar]]
 """What a job found, for people, and its figures."""
 
@@ -45,6 +49,8 @@ class Job:
     """Empty until the save that it waits for is sealed."""
     held: bool = False
     """Whether the hold on it is ours to take off."""
+    not_saved: Failed | None = None
+    """Why there will be no checkpoint."""
     child: Child | None = None
 
     @property
@@ -112,8 +118,27 @@ class Jobs:
             return
         if job.child is not None:
             job.child.end()
+        if not job.checkpoint:
+            self._run.writer.drain()
         self._release(job)
         self._tell(job, "cancelled", reason)
+
+    def saved(self, done: Saved) -> None:
+        """From the writer thread: a checkpoint is sealed, perhaps the one that is waited for."""
+        if (job := self._job) is not None and done.reason == job.reason:
+            job.checkpoint = done.name
+
+    def not_saved(self, failed: Failed) -> None:
+        """From the writer thread: a save came to nothing."""
+        if (job := self._job) is not None and failed.command_id == job.command_id:
+            job.not_saved = failed
+
+    def clear_up(self) -> None:
+        """Take off the holds that a killed engine's job left on checkpoints of its own."""
+        root = self._run.writer.root
+        for manifest in sealed(root):
+            if manifest.reason.startswith(FOR):
+                (root / manifest.name / HELD).unlink(missing_ok=True)
 
     def close(self) -> None:
         """The engine ends, in whatever way: the child with it, the log untouched."""
@@ -125,15 +150,12 @@ class Jobs:
     # -- inside ------------------------------------------------------------------------------------------
 
     def _start(self, job: Job) -> None:
-        run = self._run
+        if job.not_saved is not None:
+            self._job = None
+            self._tell(job, "failed", f"{job.not_saved.message}; {job.not_saved.remedy}")
+            return
         if not job.checkpoint:
-            if run.save_error is not None:
-                self._job = None
-                self._tell(job, "failed", f"{run.save_error.message}; {run.save_error.remedy}")
-                return
-            if run.sealed is None or run.sealed.reason != job.reason:
-                return
-            job.checkpoint = run.sealed.name
+            return
         try:
             job.child = Child(job.order(job.checkpoint), self._limit_s)
         except OSError as error:

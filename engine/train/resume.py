@@ -109,6 +109,7 @@ def go_on(run: Run, past: Past) -> None:
         run.to_repeat = sorted(still, key=lambda pair: pair[0])  # stable: what was applied once came first
     if journal.going_back is not None:
         run.mailbox.put(_still_to_go_back(journal.going_back))
+    run.jobs.clear_up()
     for waiting in journal.unanswered:
         if waiting.client_id == RERUN:
             continue  # it has a step of its own, and is in the list

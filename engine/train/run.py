@@ -298,6 +298,7 @@ class Run:
     def saved(self, done: Saved) -> None:
         """From the writer thread: a checkpoint is sealed."""
         self.sealed = done
+        self.jobs.saved(done)
         self.log.commit(
             CheckpointSaved(
                 step=done.step,
@@ -315,6 +316,7 @@ class Run:
     def not_saved(self, failed: Failed) -> None:
         """From the writer thread: nothing was saved, nothing is lost, training goes on."""
         self.last_saved, self.save_error = -1, failed
+        self.jobs.not_saved(failed)
         if failed.files_bytes:
             self.full_disk.failed(failed)
         if not failed.files_bytes or failed.command_id:  # who asked for it is answered each time

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,8 @@ def test_pruned_killed_and_resumed_equals_the_uninterrupted_bit_for_bit(
     for run in (whole, broken):
         run.start().send("pause")
         run.step(9 - run.send("note", "where").step)
+        if run is broken:  # a dry run more or less makes no difference
+            assert isinstance(run.send("prune", "amount=1", "dry_run=yes"), CommandApplied)
         applied = run.send("prune", "3,block.1", "trial=no")
         assert isinstance(applied, CommandApplied)
         assert applied.text == "prune slots=3,block.1 trial=no"
@@ -76,8 +79,8 @@ def test_pruned_killed_and_resumed_equals_the_uninterrupted_bit_for_bit(
         assert isinstance(again, CommandRefused)
         assert again.code == "healing"
     broken.kill()
-    shutil.rmtree(broken.dir / "checkpoints" / "step-00000012")  # as if it had been killed before
-    shutil.rmtree(broken.dir / "checkpoints" / "step-00000009")
+    for later in broken.dir.glob("checkpoints/step-*[12349]*"):  # as if it had been killed before the prune
+        shutil.rmtree(later)
     broken.start("--resume")
     assert broken.of(RunStarted)[-1].step == 6
     assert broken.process is not None
@@ -166,6 +169,7 @@ def test_a_trial_changes_nothing_until_it_is_done_and_then_the_engine_prunes_and
     assert len(run.of(Pruned)) == 2, "what was undone is not done again"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="children are looked at through /proc")
 def test_an_export_beside_the_training_equals_one_from_the_shell_and_a_killed_job_is_a_calm_failure(
     tmp_path: Path, token_dir: Path
 ) -> None:
@@ -180,7 +184,9 @@ def test_an_export_beside_the_training_equals_one_from_the_shell_and_a_killed_jo
     export_run(run.dir, again, checkpoint=checkpoint, dtype="fp32", overwrite=False, say=lambda _: None)
     for name in ("model.safetensors", "config.json"):
         assert (made / name).read_bytes() == (again / name).read_bytes()
-    before = run.of(StepReport)[-1].step
+    step = told.result["step"]
+    assert isinstance(step, int)
+    assert run.of(StepReport)[-1].step > step, "training went on"
     run.send("pause")
     run.send("export", f"at={checkpoint}")
     pid = job_pid(run)
@@ -190,6 +196,10 @@ def test_an_export_beside_the_training_equals_one_from_the_shell_and_a_killed_jo
     assert failed.text.startswith("it was ended by SIGKILL; its output is in artifacts/job-")
     run.send("export", f"at={checkpoint}")
     orphan = job_pid(run)
+    score = Path(f"/proc/{orphan}/oom_score_adj")
+    run.wait_for(
+        lambda _: score.read_text() == "1000\n"
+    )  # it has begun, and asked to be told of its engine's end
     os.kill(orphan, signal.SIGSTOP)  # so that it is at work when its engine is killed
     run.kill()
     wait_gone(orphan)
@@ -197,7 +207,7 @@ def test_an_export_beside_the_training_equals_one_from_the_shell_and_a_killed_jo
     run.send("export")
     assert run.end() == 0
     assert run.of(JobReported)[-1].state == "cancelled"
-    assert run.of(StepReport)[-1].step > before
+    assert not list(run.dir.glob("checkpoints/*/HELD")), "a checkpoint is held only while it is worked on"
 
 
 def job_pid(run: EngineRun) -> int:
