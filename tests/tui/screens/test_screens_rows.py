@@ -37,6 +37,7 @@ def a_run(**changes):
         a_run(loss=math.nan, val_loss=None, curve=(math.nan, math.inf)),
         a_run(state="killed", total_steps=0, step=0, curve=()),
         a_run(run_id="\x1b[31mred\u202e"),
+        a_run(parent="20261120-090000-demo-99ab"),
     ],
 )
 def test_a_run_fits_its_row_and_lines_up_with_the_header(run, width):
@@ -44,6 +45,12 @@ def test_a_run_fits_its_row_and_lines_up_with_the_header(run, width):
     row = run_row(run, columns, 5000.0)
     assert row.cell_length == run_header(columns).cell_length <= max(width, 62)
     assert "\x1b" not in row.plain
+
+
+def test_a_run_that_came_from_another_names_it_where_there_is_room():
+    run = a_run(parent="20261120-090000-demo-99ab")
+    assert "demo-3f2a ⑂ 99ab " in run_row(run, Columns.for_width(117), 5000.0).plain
+    assert "⑂" not in run_row(run, Columns.for_width(57), 5000.0).plain
 
 
 def test_a_profile_that_cannot_be_started_says_why():
