@@ -182,6 +182,35 @@ def learning_rate_falls(profile: Profile) -> Problem:
     )
 
 
+def spikes_have_something_to_be_held_against(profile: Profile) -> Problem:
+    """A median of a few is no measure, and one of many thousands is sorted again and again."""
+    window = profile.guard.spike_window
+    if 8 <= window <= 8192:
+        return None
+    return SlotdeckError(
+        f"guard.spike_window = {window} steps", "give 8 to 8192, or guard.spike_sigma=0 to judge no spikes"
+    )
+
+
+def data_may_take_its_time(profile: Profile) -> Problem:
+    """Reading a batch always takes something."""
+    if profile.guard.stalled_data_share > 0:
+        return None
+    return SlotdeckError(
+        "guard.stalled_data_share = 0 would be an alarm for ever", "set it above 0; 1 is never an alarm"
+    )
+
+
+def pausing_looks_at_twenty_steps(profile: Profile) -> Problem:
+    """More of them than there are never happen."""
+    if profile.guard.pause_after <= 20:
+        return None
+    return SlotdeckError(
+        f"guard.pause_after = {profile.guard.pause_after} of the last 20 steps",
+        "give 1 to 20, or 0 for never",
+    )
+
+
 def a_slot_is_left_on(profile: Profile) -> Problem:
     """There is a block to train."""
     slots = profile.slots
@@ -256,6 +285,9 @@ SETTINGS: list[Callable[[Profile], Problem]] = [
     cooldown_follows_the_warmup,
     learning_rate_falls,
     a_slot_is_left_on,
+    spikes_have_something_to_be_held_against,
+    pausing_looks_at_twenty_steps,
+    data_may_take_its_time,
     validation_has_a_sequence,
 ]
 DATA: list[Callable[[Profile], Problem]] = [

@@ -193,7 +193,7 @@ class Guard(Section):
     pause_after: Count = 3
     """Steps left out within 20 that pause the run and offer a rollback; 0: never by itself."""
     stalled_data_share: Share = 0.5
-    """An alarm names the loader when it takes more of the step than this."""
+    """An alarm names the data folder when waiting for it takes more of the step than this; 1: never."""
     hook: str = ""
     """A shell command run at every alarm, with SLOTDECK_RUN, SLOTDECK_CODE, SLOTDECK_LEVEL and SLOTDECK_MESSAGE set."""
 

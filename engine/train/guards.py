@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.checkpoint.manifest import Damaged, checkpoint_folders, read
+from engine.checkpoint.find import place_of, sealed
 from engine.protocol.events import Alarm, LogLine, StepReport
 from engine.train.spikes import RECENT, Spikes
 
@@ -146,15 +146,8 @@ def pause_if_it_keeps_happening(run: Run) -> None:
 
 def _newest_checkpoint(run: Run) -> str:
     """What a rollback would go to; empty: nothing was saved."""
-    found = []
-    for folder in checkpoint_folders(run.writer.root):
-        try:
-            manifest = read(folder)
-        except (Damaged, OSError):
-            continue  # the next load says what is wrong with it
-        if manifest.step <= run.step:
-            found.append((manifest.branch, manifest.step, manifest.name))
-    return max(found)[2] if found else ""
+    on_way = [m.name for m in sealed(run.writer.root) if run.branches.hold(place_of(m))]
+    return on_way[-1] if on_way else ""
 
 
 def _left_out(step: int, trouble: Trouble, precision: str) -> Alarm:

@@ -36,7 +36,7 @@ class StepReport(Event):
     eta_s: float | None = None
     """Seconds of running left, pauses excluded, from the speed of recent steps."""
     skipped_steps: int = 0
-    """Steps of these whose gradients were not finite and were not applied."""
+    """Steps of these that were not applied: their loss or a gradient was not finite, or a spike."""
     batch_size: int = 0
     """Sequences of a micro-batch; 0: not told."""
     accumulate: int = 0
