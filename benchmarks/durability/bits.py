@@ -111,7 +111,7 @@ class Broken:
             self._nursery.wait(pid)
 
     def _watch(self, kill_at: int) -> None:
-        with Operator(self.dir, f"life-{self._life}", within_s=20) as operator:
+        with Operator(self.dir, "operator", within_s=20) as operator:
             while (said := operator.expect(e.StepReport, e.RunEnded)) is not None:
                 if isinstance(said, e.RunEnded):
                     return

@@ -28,7 +28,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 
 SETS = (
-    "train.steps=10000000", "checkpoint.every=20", "evaluate.every=0", "evaluate.tokens=64",
+    "train.steps=10000000", "checkpoint.every=12", "evaluate.every=0", "evaluate.tokens=64",
     "telemetry.hardware_every_s=60",
 )  # fmt: skip
 RESUMES_WITHIN_S = 60.0
@@ -98,9 +98,9 @@ class Patient:
     def calls_of_a_save(self) -> int:
         """How often a save touches the disk: the most seen from one seal to the next."""
         seen = []
+        self.operator.forget()
+        self.operator.expect(e.CheckpointSaved)
         for _ in range(3):
-            self.operator.forget()
-            self.operator.expect(e.CheckpointSaved)
             self.disk.fail("checkpoints", errno.ENOSPC, FOREVER)
             self.operator.expect(e.CheckpointSaved)
             seen.append(self.disk.calls)
@@ -209,7 +209,7 @@ def injected_into_checkpoints(folder: Path, most: int) -> Row:
         return _skipped(how, "no C compiler")
     with patient(folder) as sick:
         calls = sick.calls_of_a_save()
-        for first in range(1, calls + 1)[:: max(1, calls // most)]:
+        for first in range(1, calls + 1)[:: -(-calls // most)]:
             for more, error in FAILURES:
                 full = partial(sick.disk.fail, "checkpoints", error, first, first + more)
                 what = f"call {first} of a save, {errno.errorcode[error]}"

@@ -144,7 +144,7 @@ def live_through(folder: Path, births: list[str], attaches: int) -> tuple[Counte
                 ["--runs", str(runs), "attach", run_dir.name],
                 f"slotdeck-{os.getpid()}-{number}-{attach}",
             )
-            time.sleep(draw.uniform(0, 2.5))
+            time.sleep(draw.uniform(0, 2.0))
             screen.kill()
             killed[way] += 1
         wrong += _what_was_lost(run_dir)
@@ -230,7 +230,7 @@ def _attach(folder: Path, reports: int, rounds: int) -> Row:
 
 def proofs(long: bool) -> list[Proof]:
     """The claims of figure 1."""
-    births, attaches = (list(HOW), 12) if long else ([HOW[0]], 3)
+    births, attaches = (list(HOW), 12) if long else ([HOW[0]], 2)
     if not shutil.which("tmux"):
         births = [how for how in births if how != "tmux"]
     reports, rounds = (REPORTS_A_DAY, 9) if long else (20_000, 1)
