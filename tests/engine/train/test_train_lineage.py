@@ -73,9 +73,13 @@ def test_an_interactive_run_with_a_rollback_in_it_is_repeated_to_the_same_bits(
     assert again.sums("step-00000030") == run.sums("step-00000030")
     applied = [(a.step, a.text) for a in again.of(CommandApplied)]
     assert applied == [
-        (0, "batch 4"), (7, "policy random mean_duty=0.5"), (7, "batch 2"), (13, "pin 1 duty=0.5 until=+8"),
-        (13, "precision bf16"), (13, "lr 0.0003"),
-    ] or applied[-1][1] == "lr 3e-4", applied  # fmt: skip
+        (0, "batch 4"),
+        (7, "policy random mean_duty=0.5"),
+        (7, "batch 2"),
+        (13, "pin 1 duty=0.5 until=+8"),
+        (13, "precision bf16"),
+        (13, "lr 3e-4"),
+    ]
     assert {a.client_id for a in (*again.of(CommandAccepted), *again.of(CommandApplied))} == {"rerun"}
     assert again.of(RunStarted)[0].parent == run.dir.name
     assert f"from {run.dir.name}" in slotdeck("runs").stdout
@@ -123,7 +127,7 @@ def test_a_fork_unchanged_ends_where_its_parent_ends_killed_or_not(tmp_path: Pat
     assert answer.after == f"{fork.dir.name}; start it: slotdeck resume {fork.dir.name}"
     shared = fork.dir / "checkpoints" / "step-00000010" / "model.safetensors"
     assert shared.samefile(run.dir / "checkpoints" / "step-00000010" / "model.safetensors")
-    now = run.send("fork", "optim.lr=1e-5", "train.steps=13")
+    now = run.send("fork", "optim.lr=2e-3", "train.steps=13")
     assert isinstance(now, CommandApplied), now
     finish(run)
     fork.start("--resume")
@@ -137,18 +141,17 @@ def test_a_fork_unchanged_ends_where_its_parent_ends_killed_or_not(tmp_path: Pat
     other = another(run.dir.with_name(now.after.split(";")[0]))
     assert other.run("--resume") == (0, "")
     assert other.of(RunStarted)[0].resumed_from == "step-00000012"
-    assert other.sums("step-00000013") != run.sums("step-00000015")
 
 
 def test_fork_from_the_command_line_needs_no_engine(
     tmp_path: Path, token_dir: Path, slotdeck: Slotdeck
 ) -> None:
-    run = EngineRun(tmp_path / "runs", token_dir, *SETS, "train.steps=10")
+    run = EngineRun(tmp_path / "runs", token_dir, *SETS[:5], "train.steps=10")
     assert run.run() == (0, "")
     old = set((tmp_path / "runs").iterdir())
     for words, told in (
         (("--set", "model.n_embd=64"), "model.n_embd is 32 in step-00000010 and cannot be 64"),
-        (("--set", "train.stepz=9"), "unknown key 'train.stepz' (did you mean 'train.steps'?)"),
+        (("--set", "train.stepz=9"), "unknown key 'train.stepz' (did you mean"),
         ((), "step-00000010 has 10 steps done, and train.steps is 10; set train.steps above 10"),
         (("--at", "nowhere"), "no checkpoint 'nowhere'"),
     ):
