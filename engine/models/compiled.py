@@ -177,9 +177,7 @@ class Compilation:
         try:
             self._model.train(variant.learning)
             with _generators_kept(device), warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # torch's words about its own tracing: nothing a user could mend
+                warnings.simplefilter("ignore")  # torch's words about its own tracing: nobody could mend it
                 for slot in slots:
                     self._rehearse_slot(slot, variant, device)
         finally:
@@ -232,8 +230,7 @@ class Compilation:
 
     def _fresh_block(self) -> SlotCall:
         """The function to compile, with a code object of its own: dynamo keeps its graphs there."""
-        code, kept = _run_block.__code__.replace(), _run_block
-        fresh = FunctionType(code, kept.__globals__, kept.__name__)
+        fresh = FunctionType(_run_block.__code__.replace(), _run_block.__globals__, _run_block.__name__)
         compiled: SlotCall = torch.compile(fresh, fullgraph=True, dynamic=False, backend=self._counted)
         return compiled
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from operator import index
 from typing import Any
 
 import msgspec
@@ -30,7 +29,7 @@ from engine.slots.duty import DUTIES
 from engine.slots.library.binding import Binding
 from engine.slots.library.blocks import find_blocks
 from engine.slots.library.call import Arguments
-from engine.slots.library.config import LibraryConfig, read_config
+from engine.slots.library.config import LibraryConfig, read_config, steps_done
 from engine.slots.library.fits import batch_dim_of, check_fits, device_of, precision_of
 from engine.slots.library.gates import add_to, home_for, make_gates, remove_from
 from engine.slots.library.optimizers import check_covers, inner_optimizers
@@ -98,7 +97,7 @@ class SlotOptimizer:
         Raises:
             SlotdeckError: a step that is no whole number, below 0, or beyond its epoch.
         """
-        at = self._count(epoch, step)
+        at = steps_done(epoch, step, self.config.steps_per_epoch)
         if metrics is not None:
             self.update_metrics(metrics)
         ends = self.config.total_steps
@@ -328,21 +327,6 @@ class SlotOptimizer:
         if not self._grain_given:
             grain = "sequence" if self._binding else "slot"
             self._planner.policy = replace(self._planner.policy, grain=grain)
-
-    def _count(self, epoch: int, step: int) -> int:
-        per_epoch = self.config.steps_per_epoch
-        try:
-            epoch, step = index(epoch), index(step)
-        except TypeError:
-            raise SlotdeckError(f"epoch {epoch!r}, step {step!r}", "give whole numbers") from None
-        if min(epoch, step) < 0:
-            raise SlotdeckError(f"epoch {epoch}, step {step}", "count both from 0")
-        if per_epoch and step >= per_epoch:
-            raise SlotdeckError(
-                f"step {step} of epoch {epoch}, and steps_per_epoch is {per_epoch}",
-                "give the step within the epoch, or leave steps_per_epoch out and count from the run's start",
-            )
-        return epoch * per_epoch + step
 
     def _resolve(self, slot: int) -> int:
         if type(slot) is not int or not 0 <= slot < self.num_slots:

@@ -9,6 +9,7 @@ import math
 import re
 import typing
 from collections.abc import Mapping
+from operator import index
 from typing import Any, Literal
 
 import msgspec
@@ -44,6 +45,31 @@ class LibraryConfig(Slots):  # type: ignore[misc]  # frozen like it: msgspec pas
     args: dict[str, Literal["sequence", "shared"]] = msgspec.field(default_factory=dict)
     """For a block's arguments by name, where it cannot be told from the shape: one row for each sequence of the
     batch, or the same for all."""
+
+
+def steps_done(epoch: int, step: int, per_epoch: int) -> int:
+    """A loop's own count as the schedule counts: steps done since the run began.
+
+    Args:
+        epoch: counts from 0.
+        step: of the run, or of the epoch where `per_epoch` is set.
+        per_epoch: `steps_per_epoch`.
+
+    Raises:
+        SlotdeckError: not whole numbers from 0 on, or a step beyond its epoch.
+    """
+    try:
+        epoch, step = index(epoch), index(step)
+    except TypeError:
+        raise SlotdeckError(f"epoch {epoch!r}, step {step!r}", "give whole numbers") from None
+    if min(epoch, step) < 0:
+        raise SlotdeckError(f"epoch {epoch}, step {step}", "count both from 0")
+    if per_epoch and step >= per_epoch:
+        raise SlotdeckError(
+            f"step {step} of epoch {epoch}, and steps_per_epoch is {per_epoch}",
+            "give the step within the epoch, or leave steps_per_epoch out and count from the run's start",
+        )
+    return epoch * per_epoch + step
 
 
 def read_config(config: Mapping[str, Any]) -> LibraryConfig:
