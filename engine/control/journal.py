@@ -103,7 +103,8 @@ class Journal:
     @property
     def unanswered(self) -> list[Accepted]:
         """Accepted, durable, and neither applied nor refused: to be applied now."""
-        return [waiting for waiting in self._waiting.values() if waiting is not None]
+        # Copied at one go: the server, once it runs, records beside the reader.
+        return [waiting for waiting in list(self._waiting.values()) if waiting is not None]
 
     def outcome(self, client_id: str, command_id: str) -> Outcome | None:
         """What is known of a command, `None` when it is new."""

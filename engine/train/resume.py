@@ -113,6 +113,8 @@ def go_on(run: Run, past: Past) -> None:
     for waiting in journal.unanswered:
         if waiting.client_id == RERUN:
             continue  # it has a step of its own, and is in the list
+        if waiting.seq > journal.last_seq:
+            continue  # asked of this engine while it started: it is in the mailbox already
         if shapes(waiting.command) or verb_of(waiting.command) in ANSWERED_AFTER_RESTART:
             run.mailbox.put(waiting)
         else:
