@@ -113,13 +113,14 @@ class Jobs:
 
     def cancel(self, reason: str) -> None:
         """End the one at work, if any."""
-        job, self._job = self._job, None
+        job = self._job
         if job is None:
             return
         if job.child is not None:
             job.child.end()
         if not job.checkpoint:
-            self._run.writer.drain()
+            self._run.writer.drain()  # which may still tell what its name is
+        self._job = None
         self._release(job)
         self._tell(job, "cancelled", reason)
 
