@@ -207,7 +207,7 @@ def test_a_spike_is_told_once_and_a_run_of_them_pauses_and_names_the_way_back(
     assert "3 of 20 steps were left out" in alarms["loss-spikes"].message
     assert "rollback step-00000060" in alarms["loss-spikes"].remedy
     run.send("resume")
-    run.wait_for_step(400)
+    run.wait_for_step(180)
     assert [s.state for s in run.of(StateChanged)].count("paused") == 1, "who resumes has seen it"
     assert any("no spike in" in line.text for line in run.of(LogLine))
     assert run.end() == 0
