@@ -30,6 +30,11 @@ FIGURES = {
     5: "log_damage",
     6: "full_disk",
     7: "injection",
+    8: "bad_input",
+    9: "terminal_kinds",
+    10: "soak",
+    11: "other_user",
+    12: "story",
 }
 """Module of benchmarks/durability by number of the figure."""
 NAME, TITLE = "faults", "What faults do to a run"

@@ -354,7 +354,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 gets escapes
     try:
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app(prog_name="slotdeck", standalone_mode=False))
     except SlotdeckError as error:
         _complain(str(error), error.exit_code)
     except USAGE_ERROR as error:
