@@ -16,6 +16,8 @@ from tui.screens.cockpit import CockpitScreen
 from tui.settings import Settings
 from tui.state.store import RunStore
 
+PATIENCE_S = 60.0
+"""A machine with twenty busy processes on two cores is slow, and that is no fault."""
 TURNS = 50
 """Of the event loop: more than any chain of messages that ends in a paint."""
 
@@ -48,7 +50,7 @@ def still_deck(
 async def settle(pilot: Pilot[Any]) -> None:
     """Let messages, layouts and paints through until nothing changes any more, however busy the machine is."""
     before: list[object] | None = None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while (now := _shown(pilot.app.screen)) != before:
             before = now
             await pilot.pause()  # its end is a guess from the processor time used, so:
@@ -68,7 +70,7 @@ def _shown(screen: Screen[Any]) -> list[object]:
 
 
 async def until(pilot: Pilot[Any], true: Callable[[], bool]) -> None:
-    """Wait for something the app does by itself, at most some seconds."""
-    async with asyncio.timeout(10):
+    """Wait for something the app does by itself, at most a minute."""
+    async with asyncio.timeout(PATIENCE_S):
         while not true():
             await pilot.pause(0.02)
