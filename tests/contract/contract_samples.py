@@ -57,8 +57,14 @@ EVENTS: list[e.Event] = [
         parent_checkpoint="step-00000250",
     ),
     e.WentBack(
-        step=500, branch=2, from_step=812, checkpoint="step-00000500", reason="asked", command_id="c-9",
-        of_branch=1, rev=7,
+        step=500,
+        branch=2,
+        from_step=812,
+        checkpoint="step-00000500",
+        reason="asked",
+        command_id="c-9",
+        of_branch=1,
+        rev=7,
     ),
     e.Pruned(
         step=640,
