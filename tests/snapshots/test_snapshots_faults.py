@@ -99,7 +99,7 @@ SAID = {
     "other-version": "! another engine version since 09:01:00: the engine speaks protocol 2, this cockpit 1; use the slotdeck that started the run",  # noqa: E501
     "disk-full": "! disk full: saving paused since 09:00:41; the disk is full: checkpoints and the log wait; make room on /data; training goes on",  # noqa: E501
     "quarantined": "! 09:00:41 checkpoint quarantined: step-00001000 is damaged and set aside: model.safetensors has another checksum",  # noqa: E501
-    "out-of-memory": "! 09:00:41 out of memory, going on: out of memory with micro-batches of 16: 2.0 GiB were asked for; the same sequences run again as 2 micro-batches of 8, and it stays so",  # noqa: E501
+    "out-of-memory": "! 09:00:41 out of memory: out of memory with micro-batches of 16: 2.0 GiB were asked for; the same sequences run again as 2 micro-batches of 8, and it stays so",  # noqa: E501
     "spikes": "! 09:00:41 loss spikes: paused; 3 of 20 steps were left out: spikes, or not finite; the run is paused; R rolls back to 1,000, space goes on",  # noqa: E501
     "paused": "‖ paused at step 1,200: paused by ada@box7; space goes on",
     "log-gap": "! 09:00:41 log has a gap: 120 events never reached the log",
