@@ -430,7 +430,7 @@ BAD = {
     r"the data has 90 ids; set model\.n_layer=2 model\.seq_len=64, and prepare",
     words_for_numbers: r"config\.json cannot be read: Expected `int`, got `str` - at `\$\.n_layer`; copy",
     cut_short: r"model\.safetensors is damaged, cut short or not safetensors: .+; copy",
-    pickle_only: r"has pytorch_model\.bin but no model\.safetensors: that is pickle.*; if you trust it: slotdeck import-",
+    pickle_only: r"has pytorch_model\.bin but no model\.safetensors: that is pickle.*; if you trust it: slotdeck",
     a_shard_is_lost: r"lacks model-00002-of-.*, which its index names; copy",
     a_shard_elsewhere: r"names a file outside its folder: \.\./other\.safetensors; copy",
     no_config: r"has no config\.json; copy it there",
