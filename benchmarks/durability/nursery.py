@@ -22,6 +22,7 @@ from types import TracebackType
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 300.0
+PR_SET_PDEATHSIG = 1
 
 
 class Nursery:
@@ -179,6 +180,10 @@ def _live(run_engine, run_dir: Path, resume: bool, faults: str) -> None:  # type
     code = 70
     try:
         os.setsid()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(
+                PR_SET_PDEATHSIG, signal.SIGKILL
+            )  # no engine outlives a benchmark that was killed
         if faults:
             ctypes.CDLL(None).listen_for_faults(os.fsencode(faults))
         os.umask(UMASK)
