@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.checkpoint.find import place_of, sealed
+from engine.checkpoint.find import find
+from engine.errors import SlotdeckError
 from engine.protocol.events import Alarm, LogLine, StepReport
 from engine.train.spikes import RECENT, Spikes
 
@@ -145,9 +146,11 @@ def pause_if_it_keeps_happening(run: Run) -> None:
 
 
 def _newest_checkpoint(run: Run) -> str:
-    """What a rollback would go to; empty: nothing was saved."""
-    on_way = [m.name for m in sealed(run.writer.root) if run.branches.hold(place_of(m))]
-    return on_way[-1] if on_way else ""
+    """What a rollback would go to; empty: there is none."""
+    try:
+        return find(run.writer.root, "", run.branches, before=run.step)
+    except SlotdeckError:
+        return ""
 
 
 def _left_out(step: int, trouble: Trouble, precision: str) -> Alarm:
@@ -170,8 +173,8 @@ def _moved(step: int, trouble: Trouble) -> Alarm:
         code="lean-step-spoilt",
         message=f"{trouble.count:,} of the {step - trouble.since_step:,} steps since step {trouble.since_step} had"
         " a loss or gradient that is not finite; in lean mode slots updated before a bad gradient have moved",
-        remedy="go back to the last checkpoint: stop save=no, then resume, with a lower learning rate or"
-        " train.lean=false",
+        remedy=f"go back to a checkpoint of step {trouble.since_step} or before it: rollback CHECKPOINT; then a lower"
+        " learning rate, lr x0.5, or a stop and slotdeck resume --set train.lean=false",
     )
 
 

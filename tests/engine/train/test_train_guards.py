@@ -52,7 +52,7 @@ def test_in_lean_mode_a_bad_step_is_an_error_that_names_the_way_back() -> None:
     assert isinstance(alarm, Alarm)
     assert (alarm.level, alarm.code) == ("error", "lean-step-spoilt")
     assert "have moved" in alarm.message
-    assert "stop save=no, then resume" in alarm.remedy
+    assert "a checkpoint of step 9 or before it: rollback" in alarm.remedy
 
 
 def test_stuck_means_that_no_step_at_all_takes() -> None:
