@@ -29,6 +29,8 @@ LIMIT_S = 3600.0
 
 FOR = "for job-"
 """What the reason of a job's save begins with."""
+MARK = b"for "
+"""What a job writes into its hold on a checkpoint that was there before; an operator's hold is empty."""
 Told = tuple[str, Mapping[str, Scalar]]
 """What a job found, for people, and its figures."""
 
@@ -135,11 +137,12 @@ class Jobs:
             job.not_saved = failed
 
     def clear_up(self) -> None:
-        """Take off the holds that a killed engine's job left on checkpoints of its own."""
+        """Take off the holds that a killed engine's job left; the operator's own stay."""
         root = self._run.writer.root
         for manifest in sealed(root):
-            if manifest.reason.startswith(FOR):
-                (root / manifest.name / HELD).unlink(missing_ok=True)
+            mark = root / manifest.name / HELD
+            if mark.exists() and (manifest.reason.startswith(FOR) or mark.read_bytes().startswith(MARK)):
+                mark.unlink()
 
     def close(self) -> None:
         """The engine ends, in whatever way: the child with it, the log untouched."""
@@ -169,6 +172,7 @@ class Jobs:
         mark = self._run.writer.root / job.checkpoint / HELD
         if not mark.exists():
             mark.touch(mode=0o600)
+            mark.write_bytes(MARK + job.id.encode())
             job.held = True
 
     def _release(self, job: Job) -> None:

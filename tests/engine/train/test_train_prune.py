@@ -174,7 +174,7 @@ def test_an_export_beside_the_training_equals_one_from_the_shell_and_a_killed_jo
     tmp_path: Path, token_dir: Path
 ) -> None:
     run = EngineRun(
-        tmp_path, token_dir, *SETS, "train.steps=1000000", "checkpoint.every=0", "evaluate.every=0"
+        tmp_path, token_dir, *SETS, "train.steps=1000000", "checkpoint.every=100", "evaluate.every=0"
     ).start()
     run.send("export")
     (told,) = done(run)
@@ -194,7 +194,9 @@ def test_an_export_beside_the_training_equals_one_from_the_shell_and_a_killed_jo
     failed = done(run, 2)[-1]
     assert failed.state == "failed"
     assert failed.text.startswith("it was ended by SIGKILL; its output is in artifacts/job-")
-    run.send("export", f"at={checkpoint}")
+    run.wait_for(lambda _: any(saved.reason == "due" for saved in run.of(CheckpointSaved)))
+    usual = [saved.name for saved in run.of(CheckpointSaved) if saved.reason == "due"][-1]
+    run.send("export", f"at={usual}")
     orphan = job_pid(run)
     score = Path(f"/proc/{orphan}/oom_score_adj")
     run.wait_for(
