@@ -65,3 +65,8 @@ def format_count(n: float | None) -> str:
         if abs(n) >= limit:
             return f"{n / limit:.3g} {suffix}"
     return f"{n:,.0f}"
+
+
+def counted(n: int, noun: str) -> str:
+    """`1 slot`, `8 slots`."""
+    return f"{n:,} {noun}{'s' * (n != 1)}"

@@ -18,7 +18,7 @@ from engine.runlog.lock import is_live
 from engine.runlog.reader import Entry, LogReader
 from engine.runlog.restarts import awaited
 from engine.text import one_line, sanitise
-from engine.units import format_bytes, format_count, format_duration
+from engine.units import counted, format_bytes, format_count, format_duration
 from tui.link.spawn import Spawned
 
 LINE_EVERY_S = 2.0
@@ -68,8 +68,9 @@ class Teller:
         machine, model = event.machine, event.model
         self._on_cpu = machine.device == "cpu"
         self.say(
-            f"run {one_line(event.run_id)}: {format_count(model.params)} parameters in {len(event.slots)} slots and a "
-            f"stem, {format_count(event.total_steps)} steps of {format_count(event.tokens_per_step)} tokens"
+            f"run {one_line(event.run_id)}: {format_count(model.params)} parameters in "
+            f"{counted(len(event.slots), 'slot')} and a stem, {format_count(event.total_steps)} steps of "
+            f"{format_count(event.tokens_per_step)} tokens"
         )
         where = f"on {one_line(machine.device_name or machine.device)} of {one_line(machine.host)}, pid {event.pid}"
         begun = (

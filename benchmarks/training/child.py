@@ -62,5 +62,5 @@ def run_child(words: list[str], job: str, threads: int, limit_s: float) -> Ended
         said.seek(0)
         lines = said.read().decode(errors="replace").strip().splitlines()
     if overdue.is_set():
-        raise RowFailed(f"took longer than {limit_s:.0f} s and was ended")
+        raise RowFailed(f"took longer than {limit_s:g} s and was ended")
     return Ended(child.returncode, usage.ru_maxrss * 1024, lines[-1] if lines else "")

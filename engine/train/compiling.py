@@ -26,7 +26,7 @@ from engine.precision.policy import dtype_of
 from engine.profile.derive import train_seq_len
 from engine.protocol.events import LogLine, Progress
 from engine.slots.duty import passing_counts
-from engine.units import format_duration
+from engine.units import counted, format_duration
 
 if TYPE_CHECKING:
     from engine.train.run import Run
@@ -78,7 +78,7 @@ def warm(run: Run) -> None:
     )
     run.meter.outside(done.seconds)
     if done.compiled:
-        text = f"compiled {_count(done.compiled)} of the block in {format_duration(done.seconds)}"
+        text = f"compiled {counted(done.compiled, 'variant')} of the block in {format_duration(done.seconds)}"
         _say(run, "info", f"{text}; {compilation.describe()}")
 
 
@@ -90,7 +90,7 @@ def cost(run: Run, *, precision: str = "", batch_size: int = 0, slot_precision: 
     new = len(run.compilation.missing(changed))
     each = run.compilation.seconds_each
     guess = f", about {format_duration(new * each)}" if each else ""
-    return f"compiles {_count(new)}{guess}" if new else ""
+    return f"compiles {counted(new, 'variant')}{guess}" if new else ""
 
 
 def table(run: Run, *, precision: str = "", batch_size: int = 0, slot_precision: str = "") -> list[Variant]:
@@ -101,10 +101,6 @@ def table(run: Run, *, precision: str = "", batch_size: int = 0, slot_precision:
     names = [precision or run.precision, *sorted(slots - {""})]
     dtypes: list[torch.dtype] = [dtype_of(name) for name in names]
     return variants(counts, train_seq_len(run.profile), dtypes, run.validation.batch_sizes)
-
-
-def _count(n: int) -> str:
-    return f"{n} variant{'s' * (n != 1)}"
 
 
 def _say(run: Run, level: str, text: str) -> None:

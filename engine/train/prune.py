@@ -32,7 +32,7 @@ from engine.train.change import Change, Refused
 from engine.train.healing import Healing
 from engine.train.jobs import Job, Told
 from engine.train.rollback import go_back
-from engine.units import format_bytes, format_count
+from engine.units import counted, format_bytes, format_count
 
 if TYPE_CHECKING:
     from engine.train.run import Run
@@ -258,8 +258,8 @@ def _for_good(run: Run, slots: Sequence[int], command_id: str) -> Change:
     )
     left = len(run.model.remaining) - len(slots)
     return Change(
-        f"{len(run.model.remaining)} slots, {format_count(before)} parameters",
-        f"{left} slots without {', '.join(names)}; judged after step {healing.judge_at}",
+        f"{counted(len(run.model.remaining), 'slot')}, {format_count(before)} parameters",
+        f"{counted(left, 'slot')} without {', '.join(names)}; judged after step {healing.judge_at}",
         lambda: _take_out(run, slots, healing),
         f"undone beyond {healing.tolerance:.1%} of the validation loss {healing.loss_before:.4f}; "
         f"{healing.checkpoint} is the way back",

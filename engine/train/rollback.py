@@ -33,6 +33,7 @@ from engine.train.guards import LossGuard
 from engine.train.saving import save
 from engine.train.schedule import LrControl
 from engine.train.threads import settle_threads
+from engine.units import counted
 
 if TYPE_CHECKING:
     from engine.train.run import Run
@@ -238,7 +239,7 @@ def _next_good(run: Run) -> str:
 def _undone(run: Run, loaded: Loaded) -> str:
     steps = run.step - loaded.manifest.step
     if steps > 0:
-        return f"{steps:,} step{'s' * (steps != 1)} are left on branch {run.branch}"
+        return f"{counted(steps, 'step')} {'is' if steps == 1 else 'are'} left on branch {run.branch}"
     return f"branch {run.branch} is left"
 
 

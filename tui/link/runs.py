@@ -11,7 +11,7 @@ from engine.profile.load import load_profile
 from engine.profile.shelf import ProfileFile, list_profiles
 from engine.runlog.catalog import RunSummary, list_runs
 from engine.runlog.index import History
-from engine.units import format_count
+from engine.units import counted, format_count
 from tui.state.home import HomeView, ProfileRow, RunRow
 
 CURVE_POINTS = 160
@@ -73,5 +73,5 @@ def _profile_row(file: ProfileFile) -> ProfileRow:
         return ProfileRow(file.name, file.about, error.message, problem=True)
     params = format_count(slot_params(profile.model))
     steps = format_count(profile.train.steps)
-    detail = f"{profile.model.n_layer} slots of {params} parameters  {steps} steps"
+    detail = f"{counted(profile.model.n_layer, 'slot')} of {params} parameters  {steps} steps"
     return ProfileRow(file.name, file.about, detail)

@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.protocol import events as e
 from engine.text import one_line, sanitise
-from engine.units import format_bytes, format_count, format_duration
+from engine.units import counted, format_bytes, format_count, format_duration
 from tui.state.figures import figures, summary
 
 INFO, GOOD, WARNING, ERROR = "info", "good", "warning", "error"
@@ -74,9 +74,8 @@ _Phrase = tuple[str, str, str, str]
 
 
 def _run_started(event: e.RunStarted) -> _Phrase:
-    model = (
-        f"{event.model.family} of {format_count(event.model.params)} parameters in {len(event.slots)} slots"
-    )
+    slots = counted(len(event.slots), "slot")
+    model = f"{event.model.family} of {format_count(event.model.params)} parameters in {slots}"
     where = f"on {event.machine.device_name or event.machine.device}"
     if event.resumed_from:
         text = f"resumed from {event.resumed_from} at step {event.step}, {where}"
