@@ -45,6 +45,11 @@ class Mailbox:
             taken, self._waiting = self._waiting, []
         return taken
 
+    def holds(self, kind: type[Command]) -> bool:
+        """Whether a command of that kind waits."""
+        with self._changed:
+            return any(isinstance(waiting.command, kind) for waiting in self._waiting)
+
     def wait(self, timeout_s: float) -> bool:
         """Sleep until there is something to drain, or until the time is up. Says whether there is."""
         with self._changed:

@@ -66,20 +66,25 @@ def begin(run: Run, resumed: bool | None = None, backend: str = "inductor") -> N
     warm(run)
 
 
-def warm(run: Run) -> None:
-    """Compile what is missing after a change of precision or micro-batch; nothing if nothing is."""
+def warm(run: Run) -> bool:
+    """Compile what is missing after a change of precision or micro-batch; nothing if nothing is.
+
+    Returns:
+        False: it was cut short between two variants, since the end was asked for.
+    """
     compilation = run.compilation
     if compilation is None:
-        return
+        return True
     done = compilation.warm(
         table(run),
         lambda done, total, detail: run.log.emit(Progress(task=TASK, done=done, total=total, detail=detail)),
-        lambda: bool(run.signals),
+        lambda: run.end_is_asked,
     )
     run.meter.outside(done.seconds)
     if done.compiled:
         text = f"compiled {counted(done.compiled, 'variant')} of the block in {format_duration(done.seconds)}"
         _say(run, "info", f"{text}; {compilation.describe()}")
+    return not (compilation.missing(table(run)) and run.end_is_asked)
 
 
 def cost(run: Run, *, precision: str = "", batch_size: int = 0, slot_precision: str = "") -> str:

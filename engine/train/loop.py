@@ -7,16 +7,11 @@ from __future__ import annotations
 
 import time
 
-from engine.control.mailbox import NOT_LOGGED, Accepted
-from engine.errors import SlotdeckError
-from engine.protocol.commands import verb_of
-from engine.protocol.events import CommandAccepted, CommandApplied, CommandRefused, RunEnded
-from engine.protocol.verbs import as_args, as_text
+from engine.control.mailbox import NOT_LOGGED
+from engine.protocol.events import RunEnded
 from engine.train import compiling
-from engine.train.apply import plan_change
-from engine.train.change import Refused
+from engine.train.answer import accept, answer, refuse
 from engine.train.run import Run
-from engine.train.spikes import BEGINS_ANEW
 
 TOO_LATE = ("wrong-state", "the run is stopping", "resume it with slotdeck resume, then ask again")
 """Code, reason and remedy for what was accepted and then overtaken by the end."""
@@ -32,28 +27,24 @@ def train(run: Run) -> RunEnded:
         if run.stopping or run.step >= run.total_steps:
             break
         run.choose_slots()
-        compiling.warm(run)
-        if not run.take_step():
+        if not compiling.warm(run) or not run.take_step():
             continue
         run.tell()
         run.do_what_is_due()
     run.jobs.cancel("the engine is stopping")
     ended = run.finish()
-    for accepted in run.mailbox.drain():
+    for accepted in [*run.asked.waiting, *run.mailbox.drain()]:
         refuse(run, accepted, *TOO_LATE)
     return ended
 
 
 def obey(run: Run) -> None:
     """Apply what was asked, in order; while paused, stay here. Everything takes effect between two steps."""
-    _repeat(run)
     while True:
         run.jobs.poll()
-        for accepted in run.mailbox.drain():
-            if run.stopping:
-                refuse(run, accepted, *TOO_LATE)
-            else:
-                answer(run, accepted)
+        run.asked.waiting += run.mailbox.drain()
+        if run.asked.may_be_answered(run.log) and _repeat(run):
+            _answer_all(run)
         if run.stopping or run.signal_received() or run.state != "paused":
             return
         run.save_if_room()
@@ -62,79 +53,30 @@ def obey(run: Run) -> None:
         run.meter.outside(time.perf_counter() - idle_from)
 
 
-def answer(run: Run, accepted: Accepted, repeated: str = "") -> None:
-    """Refuse one command, or log it as applied and then let it take effect. `repeated`: on what occasion."""
-    command = accepted.command
-    try:
-        change = plan_change(run, command, accepted.command_id)
-    except SlotdeckError as error:
-        code = error.code if isinstance(error, Refused) else "bad-value"
-        refuse(run, accepted, code, error.message, error.remedy)
-        return
-    run.rev += 1
-    run.log.commit(
-        CommandApplied(
-            command_id=accepted.command_id,
-            client_id=accepted.client_id,
-            verb=verb_of(command),
-            text=as_text(command),
-            step=run.step,
-            branch=run.branch,
-            rev=run.rev,
-            before=change.before,
-            after=f"{change.after} ({repeated})" if repeated else change.after,
-            cost=change.cost,
-        ),
-        durable=True,
-    )
-    change.effect()
-    if verb_of(command) in BEGINS_ANEW:
-        run.spikes.restart()
-    if run.state == "paused":
-        run.choose_slots()  # so that a hold is seen at once, and not only when the run goes on
+def _answer_all(run: Run) -> None:
+    waiting = run.asked.waiting
+    while waiting:
+        first = waiting[0]
+        if not (refuse(run, first, *TOO_LATE) if run.stopping else answer(run, first)):
+            return
+        waiting.pop(0)
 
 
-def refuse(run: Run, accepted: Accepted, code: str, reason: str, remedy: str) -> None:
-    """Say that a command changed nothing, and why."""
-    run.log.commit(
-        CommandRefused(
-            command_id=accepted.command_id,
-            client_id=accepted.client_id,
-            verb=verb_of(accepted.command),
-            text=as_text(accepted.command),
-            step=run.step,
-            code=code,
-            reason=reason,
-            remedy=remedy,
-        )
-    )
+def _repeat(run: Run) -> bool:
+    """In a resumed run the shaping commands from after the checkpoint, in a rerun its parent's: at their steps.
 
-
-def _accept(run: Run, asked: Accepted) -> None:
-    """What a rerun asks of itself has its life in the log like any command."""
-    command = asked.command
-    run.log.commit(
-        CommandAccepted(
-            command_id=asked.command_id,
-            client_id=asked.client_id,
-            who=asked.who,
-            verb=verb_of(command),
-            args=as_args(command),
-            text=as_text(command),
-        ),
-        durable=True,
-    )
-
-
-def _repeat(run: Run) -> None:
-    """In a resumed run the shaping commands from after the checkpoint, in a rerun its parent's: at their steps."""
+    Returns:
+        False: one is still to be repeated now, because the log did not take the answer.
+    """
     while run.to_repeat and run.to_repeat[0][0] <= run.step:
         first = run.to_repeat[0]
-        if first[1].seq == NOT_LOGGED:
-            _accept(run, first[1])
-            answer(run, first[1], repeated=f"at its step, {first[1].who}")
-        else:
-            answer(run, first[1], repeated="again, after a resume")
+        asked_now = first[1].seq == NOT_LOGGED
+        if asked_now and not accept(run, first[1]):
+            return False
+        occasion = f"at its step, {first[1].who}" if asked_now else "again, after a resume"
+        if not answer(run, first[1], repeated=occasion):
+            return False
         # Not before: a checkpoint that it takes of the run first says that it is still to come.
         if run.to_repeat[:1] == [first]:
             run.to_repeat.pop(0)
+    return True

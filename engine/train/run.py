@@ -24,6 +24,7 @@ from engine.optim.slotted import SlottedOptimizer
 from engine.precision.policy import dtype_of
 from engine.precision.scaling import LossScaling
 from engine.profile.schema import Profile
+from engine.protocol.commands import Stop
 from engine.protocol.events import (
     Alarm,
     CheckpointSaved,
@@ -37,6 +38,7 @@ from engine.slots.plan import Plan
 from engine.slots.planner import Planner
 from engine.tokenizer.bpe import Tokenizer
 from engine.train import judge
+from engine.train.asked import Asked
 from engine.train.ending import finished
 from engine.train.full_disk import FullDisk
 from engine.train.guards import LossGuard, pause_if_it_keeps_happening
@@ -118,6 +120,7 @@ class Run:
     """Signals received and not yet obeyed; handlers only append."""
     plan: Plan | None = None
     spikes: SpikeGuard = field(init=False)
+    asked: Asked = field(default_factory=Asked)
     loss_guard: LossGuard = field(default_factory=LossGuard)
     stalled_data: StalledData = field(init=False)
     full_disk: FullDisk = field(init=False)
@@ -147,6 +150,11 @@ class Run:
     def total_steps(self) -> int:
         """Where the run ends."""
         return self.profile.train.steps
+
+    @property
+    def end_is_asked(self) -> bool:
+        """Whether somebody waits for the end: a signal, or a `stop` that the next boundary will find."""
+        return bool(self.signals) or self.mailbox.holds(Stop)
 
     # -- states ------------------------------------------------------------------------------------------
 
@@ -346,7 +354,7 @@ class Run:
         """The first thing the loop does: judge the untrained model once, then run."""
         self.meter.start()
         self.enter("running", "resumed from a checkpoint" if self.step else "begun")
-        if self.last_evaluated < 0 and not self.signals:
+        if self.last_evaluated < 0 and not self.end_is_asked:
             judge.evaluate(self)
 
     def finish(self) -> RunEnded:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 from engine_run import EngineRun
+from live_run import live_run
 
+from engine.control.mailbox import Accepted
+from engine.protocol.commands import Stop
 from engine.protocol.events import LogLine, Progress
-from engine.runlog.writer import LogWriter
 from engine.train import compiling
-from engine.train.build import build_parts
-from engine.train.life import assemble
-from engine.train.resume import Past, go_on, load_past
+from engine.train.loop import obey
 from engine.train.run import Run
 from engine.train.schedule import LrControl
 
@@ -37,21 +37,10 @@ SMALL = (
 @contextmanager
 def alive(folder: EngineRun) -> Iterator[Run]:
     """The folder's run in this process, its blocks compiled but for the generating of code."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    parts = build_parts(folder.dir)
-    past = load_past(folder.dir, parts) if any(folder.dir.glob("log/*.slog")) else Past()
-    log = LogWriter(folder.dir, folder.dir.name)
-    run = assemble(folder.dir, parts, log)
-    try:
-        go_on(run, past)
+    with live_run(folder) as (run, past):
         compiling.begin(run, past.state["compiled"] if past.state else None, backend="aot_eager")
         run.meter.start()
         yield run
-    finally:
-        run.writer.drain()
-        log.close()
-        torch.set_num_threads(threads)
 
 
 def steps(run: Run, n: int) -> None:
@@ -113,6 +102,23 @@ def test_a_resumed_run_compiles_again_and_goes_on_in_the_same_bits(tmp_path: Pat
         assert run.compilation is not None
         steps(run, 2)
         assert all(torch.equal(a, b) for a, b in zip(weights(run), expected, strict=True))
+
+
+def test_a_stop_does_not_wait_for_all_variants(folder: EngineRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    with alive(folder) as run:
+        assert run.compilation is not None
+        run.set_precision("bf16")
+        rehearse = run.compilation._rehearse
+
+        def asked_meanwhile(*args: object) -> None:
+            rehearse(*args)  # type: ignore[arg-type]
+            run.mailbox.put(Accepted("1", "tester", "tester@here", Stop(), 1))
+
+        monkeypatch.setattr(run.compilation, "_rehearse", asked_meanwhile)
+        assert not compiling.warm(run)
+        assert len(run.compilation.missing(compiling.table(run))) == 2, "one of three is compiled"
+        obey(run)
+        assert run.stopping
 
 
 def test_auto_is_for_gpus_and_for_what_was_compiled_before() -> None:
