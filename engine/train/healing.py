@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from engine.protocol.events import LogLine
+
+if TYPE_CHECKING:
+    from engine.train.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +28,13 @@ class Healing:
     def state(self) -> dict[str, Any]:
         """Plain values for a checkpoint."""
         return asdict(self)
+
+
+def forget_without_way_back(run: Run) -> None:
+    """A fork begins with its parent's judgement still to come, and without the checkpoint to go back to: say so."""
+    healing = run.healing
+    if healing is None or (run.writer.root / healing.checkpoint).is_dir():
+        return
+    run.healing = None
+    text = f"the prune of {', '.join(healing.slots)} stays and is not judged: {healing.checkpoint} is not in this run"
+    run.log.emit(LogLine(level="warning", text=text))

@@ -23,8 +23,9 @@ from engine.runlog.index import History
 from engine.runlog.parent import RERUN, Parent
 from engine.shrink.slots import prune_to
 from engine.train import snapshot
+from engine.train.answer import refuse
 from engine.train.build import Parts
-from engine.train.loop import refuse
+from engine.train.healing import forget_without_way_back
 from engine.train.run import Run
 
 ANSWERED_AFTER_RESTART = frozenset({"checkpoint", "rollback", "fork", "evaluate", "sample", "note"})
@@ -92,6 +93,7 @@ def go_on(run: Run, past: Past) -> None:
     run.rev, run.branch = journal.rev, journal.branch
     if past.state is not None:
         snapshot.restore(run, past.state)
+        forget_without_way_back(run)
         for name, reason in past.quarantined:
             run.alarm("error", "checkpoint-quarantined", f"{name} is damaged and set aside: {reason}")
         # What a fork begins with has numbers of its own, from the parent's log; they only ever rise.

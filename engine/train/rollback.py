@@ -30,6 +30,7 @@ from engine.shrink.slots import prune_to
 from engine.train import snapshot
 from engine.train.change import Change, Refused
 from engine.train.guards import LossGuard
+from engine.train.healing import forget_without_way_back
 from engine.train.saving import save
 from engine.train.schedule import LrControl
 from engine.train.threads import settle_threads
@@ -183,6 +184,7 @@ def _restore(run: Run, loaded: Loaded) -> None:
         run.set_batch(run.profile.train.batch_size)
         run.set_recompute(min(run.profile.train.recompute, len(run.model.slot_names)))
     snapshot.restore(run, state)
+    forget_without_way_back(run)
     run.rev = rev
     compiled = run.compilation is not None and run.compilation.on
     if compiled != state.get("compiled", False):
