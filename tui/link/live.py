@@ -21,10 +21,10 @@ from engine.protocol.frames import Damage, Frame, FrameScanner, encode_frame
 from engine.protocol.verbs import as_text, check
 from engine.runlog.endpoint import connect
 from engine.runlog.index import History
-from engine.runlog.lock import LockInfo, is_live
 from engine.runlog.reader import LogReader
-from engine.runlog.restarts import awaited, kept_going
+from engine.runlog.restarts import awaited
 from engine.text import one_line
+from tui.link.absence import absence, engine_of
 from tui.link.rebuild import rebuild
 from tui.state.store import RunStore
 
@@ -86,9 +86,9 @@ class LiveSource:
             if not await self._read_on():
                 await self._pause(WATCH_S)
                 continue
-            holder = self._engine()
+            holder = engine_of(self._run_dir)
             if holder is None or (holder.host and not holder.here):
-                self._store.set_link(*self._absence(holder))
+                self._store.set_link(*absence(self._run_dir, holder, self._store))
                 await self._pause(WATCH_S)
                 continue
             reason = await self._attach()
@@ -291,30 +291,6 @@ class LiveSource:
     def _settle(self, event: object) -> None:
         if isinstance(event, e.CommandApplied | e.CommandRefused):
             self._unanswered.pop(event.command_id, None)
-
-    def _engine(self) -> LockInfo | None:
-        """Who works on the run; not the parent that starts the engine again and now writes that into the log."""
-        holder, parent = is_live(self._run_dir), kept_going(self._run_dir)
-        return None if holder is not None and parent is not None and holder.pid == parent.pid else holder
-
-    def _absence(self, holder: LockInfo | None) -> tuple[str, str, str]:
-        """Link status, what the log says and what to do, where there is no engine to attach to."""
-        if holder is not None:
-            host = one_line(holder.host)
-            return (
-                "lost",
-                f"runs on {host}: ssh {host} slotdeck attach {self._run_dir.name}",
-                "attach from there",
-            )
-        if expected := awaited(self._run_dir):
-            return "restarting", expected, ""
-        ended = self._store.ended
-        if ended is not None:
-            return "ended", one_line(f"{ended.outcome}: {ended.reason}"), ""
-        if self._store.run is None:
-            return "ended", "the engine has not started", "see engine.out in the run folder"
-        how = f"go on with: slotdeck resume {self._run_dir.name}"
-        return "ended", f"engine killed after step {self._store.step:,}", how
 
     async def _pause(self, seconds: float) -> None:
         try:
