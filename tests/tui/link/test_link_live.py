@@ -233,8 +233,8 @@ async def test_engine_of_another_version_is_named_with_what_to_do(run_dir: Path)
         source = Newer(run_dir, store, "cockpit", "ada@box7")
         await source.start()
         running = asyncio.create_task(source.run())
-        await until(lambda: store.link.status == "version", "the refusal")
-        assert (store.link.remedy, store.step) == ("use the slotdeck that started the run", 5)
+        await until(lambda: (store.link.status, store.step) == ("version", 5), "the refusal")
+        assert store.link.remedy == "use the slotdeck that started the run"
         source.close()
         await running
 
