@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from engine.checkpoint.writer import CheckpointWriter
@@ -33,6 +34,7 @@ from engine.train.metrics import Meter
 from engine.train.out_of_memory import is_out_of_memory, smaller
 from engine.train.resume import Past, go_on, load_past
 from engine.train.run import Run
+from engine.train.saving import not_saved, saved
 from engine.train.signals import Signals, StopNow
 from engine.train.threads import settle_threads
 
@@ -157,8 +159,8 @@ def assemble(run_dir: Path, parts: Parts, log: LogWriter) -> Run:
     run.writer = CheckpointWriter(
         run_dir,
         keep=parts.profile.checkpoint.keep,
-        on_saved=run.saved,
-        on_failed=run.not_saved,
+        on_saved=partial(saved, run),
+        on_failed=partial(not_saved, run),
         on_way=lambda place: run.branches.hold(place),
     )
     return run

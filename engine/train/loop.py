@@ -11,7 +11,10 @@ from engine.control.mailbox import NOT_LOGGED
 from engine.protocol.events import RunEnded
 from engine.train import compiling
 from engine.train.answer import accept, answer, refuse
+from engine.train.due import do_what_is_due
+from engine.train.ending import finished
 from engine.train.run import Run
+from engine.train.saving import save_if_room
 
 TOO_LATE = ("wrong-state", "the run is stopping", "resume it with slotdeck resume, then ask again")
 """Code, reason and remedy for what was accepted and then overtaken by the end."""
@@ -30,9 +33,9 @@ def train(run: Run) -> RunEnded:
         if not compiling.warm(run) or not run.take_step():
             continue
         run.tell()
-        run.do_what_is_due()
+        do_what_is_due(run)
     run.jobs.cancel("the engine is stopping")
-    ended = run.finish()
+    ended = finished(run)
     for accepted in [*run.asked.waiting, *run.mailbox.drain()]:
         refuse(run, accepted, *TOO_LATE)
     return ended
@@ -47,7 +50,7 @@ def obey(run: Run) -> None:
             _answer_all(run)
         if run.stopping or run.signal_received() or run.state != "paused":
             return
-        run.save_if_room()
+        save_if_room(run)
         idle_from = time.perf_counter()
         run.mailbox.wait(IDLE_S)
         run.meter.outside(time.perf_counter() - idle_from)

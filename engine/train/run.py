@@ -25,13 +25,7 @@ from engine.precision.policy import dtype_of
 from engine.precision.scaling import LossScaling
 from engine.profile.schema import Profile
 from engine.protocol.commands import Stop
-from engine.protocol.events import (
-    Alarm,
-    CheckpointSaved,
-    LogLine,
-    RunEnded,
-    StateChanged,
-)
+from engine.protocol.events import Alarm, StateChanged
 from engine.runlog.branches import Branches
 from engine.runlog.writer import LogWriter
 from engine.slots.plan import Plan
@@ -39,7 +33,6 @@ from engine.slots.planner import Planner
 from engine.tokenizer.bpe import Tokenizer
 from engine.train import judge
 from engine.train.asked import Asked
-from engine.train.ending import finished
 from engine.train.full_disk import FullDisk
 from engine.train.guards import LossGuard, pause_if_it_keeps_happening
 from engine.train.hang import HangWatch
@@ -49,10 +42,9 @@ from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
 from engine.train.micro_batches import MicroBatches
 from engine.train.out_of_memory import NoRoom, make_smaller, wait_for_room
-from engine.train.prune import judge_healed
 from engine.train.recompute import with_recompute
 from engine.train.report import step_report
-from engine.train.saving import DUE, save
+from engine.train.saving import save
 from engine.train.schedule import LrControl, scheduled_lr
 from engine.train.spikes import SpikeGuard
 from engine.train.stall import StalledData
@@ -239,6 +231,10 @@ class Run:
         self.batch_size = self.loader.batch_size = batch_size
         self.accumulate = sequences // batch_size
 
+    def set_precision(self, name: str) -> None:
+        """Compute in another type from the next step on."""
+        self.precision = name
+
     def set_recompute(self, blocks: int) -> None:
         """So many blocks keep no activations from the next step on."""
         self.recompute = blocks
@@ -283,61 +279,9 @@ class Run:
         """Tell the operator now."""
         self.log.commit(Alarm(step=self.step, level=level, code=code, message=message, remedy=remedy))
 
-    # -- once in a while ---------------------------------------------------------------------------------
-
-    def do_what_is_due(self) -> None:
-        """Evaluate, sample and save as the profile says."""
-        profile, last = self.profile, self.step >= self.total_steps
-        if last or _due(self.step, profile.evaluate.every):
-            judge.evaluate(self)
-        if self.tokenizer is not None and _due(self.step, profile.sample.every):
-            judge.sample(self, profile.sample.prompt)
-        if judge_healed(self):
-            return  # it went back: what is due here was due on the way it left
-        if not last and self.full_disk.paused:
-            self.save_if_room()
-        elif not last and _due(self.step, profile.checkpoint.every) and not self.loss_guard.stuck:
-            self.save(DUE)
-
     def save(self, reason: str, command_id: str = "", held: bool = False) -> None:
         """Copy the state at this boundary; the writer thread seals it on disk while training goes on."""
         save(self, reason, command_id, held)
-
-    def saved(self, done: Saved) -> None:
-        """From the writer thread: a checkpoint is sealed."""
-        self.sealed = done
-        self.jobs.saved(done)
-        self.log.commit(
-            CheckpointSaved(
-                step=done.step,
-                branch=done.branch,
-                name=done.name,
-                bytes=done.bytes,
-                seconds=done.seconds,
-                reason=done.reason,
-                command_id=done.command_id,
-            )
-        )
-        if self.full_disk.sealed():
-            self.log.emit(LogLine(level="info", text=f"the disk has room again: {done.name} is saved"))
-
-    def not_saved(self, failed: Failed) -> None:
-        """From the writer thread: nothing was saved, nothing is lost, training goes on."""
-        self.last_saved, self.save_error = -1, failed
-        self.jobs.not_saved(failed)
-        if failed.files_bytes:
-            self.full_disk.failed(failed)
-        if not failed.files_bytes or failed.command_id:  # who asked for it is answered each time
-            self.alarm("error", "checkpoint-failed", failed.message, failed.remedy)
-
-    def save_if_room(self) -> None:
-        """Take up saving again, once a disk that was full has room."""
-        if self.full_disk.room() and not self.loss_guard.stuck:
-            self.save("the disk has room again")
-
-    def set_precision(self, name: str) -> None:
-        """Compute in another type from the next step on."""
-        self.precision = name
 
     # -- beginning and end -------------------------------------------------------------------------------
 
@@ -356,11 +300,3 @@ class Run:
         self.enter("running", "resumed from a checkpoint" if self.step else "begun")
         if self.last_evaluated < 0 and not self.end_is_asked:
             judge.evaluate(self)
-
-    def finish(self) -> RunEnded:
-        """The last thing it does: report, save, and find the word for how the run ended."""
-        return finished(self)
-
-
-def _due(step: int, every: int) -> bool:
-    return every > 0 and step % every == 0
