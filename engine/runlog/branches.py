@@ -43,6 +43,8 @@ class Branches:
         self.current = 0
         """Always the highest."""
         self._origins: dict[int, Origin] = {}
+        self._begun = False
+        """Whether an engine has told its branch: the first of a fork has the number that it had in the parent."""
 
     @property
     def went_back(self) -> bool:
@@ -52,11 +54,12 @@ class Branches:
     def copy(self) -> Branches:
         """The same branches, to be followed by somebody else."""
         other = Branches()
-        other.current, other._origins = self.current, self._origins
+        other.current, other._origins, other._begun = self.current, self._origins, self._begun
         return other
 
     def resumed(self, branch: int) -> None:
         """The run goes on, on `branch`: a new one if steps are taken again."""
+        self._begun = True
         if branch > self.current:
             self._origins = {**self._origins, branch: Origin(self.current, None)}
             self.current = branch
@@ -64,6 +67,7 @@ class Branches:
     def turn(self, branch: int, checkpoint: Place) -> None:
         """The run goes on from `checkpoint`, on a new branch."""
         assert branch > self.current, f"branch {branch} after {self.current}"
+        self._begun = True
         # In one assignment: the thread that deletes old checkpoints asks meanwhile.
         self._origins = {**self._origins, branch: Origin(checkpoint.branch, checkpoint)}
         self.current = branch
@@ -76,7 +80,12 @@ class Branches:
             self.turn(event.branch, Place(event.of_branch, event.step, event.checkpoint))
 
     def hold(self, place: Place) -> bool:
-        """Whether a checkpoint lies on the way: the run as it is now came through it."""
+        """Whether a checkpoint lies on the way: the run as it is now came through it.
+
+        Before its first engine a run has left nothing: what is there is what it begins with.
+        """
+        if not self._begun:
+            return True
         branch = self.current
         ends: list[Place] = []
         while branch >= place.branch:

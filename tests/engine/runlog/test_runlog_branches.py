@@ -48,3 +48,14 @@ def test_a_resume_that_takes_steps_again_leaves_nothing_behind() -> None:
     copied = branches.copy()
     branches.turn(4, at(0, 10))
     assert copied.hold(at(3, 1))
+
+
+def test_a_fork_begins_at_a_checkpoint_that_has_the_number_of_a_branch_of_its_parent() -> None:
+    fork = Branches()
+    begins_at = at(5, 40)
+    assert fork.hold(begins_at), "no engine has begun yet"
+    fork.resumed(5)
+    assert fork.hold(begins_at)
+    fork.resumed(6)
+    fork.turn(7, begins_at)
+    assert [fork.copy().hold(p) for p in (begins_at, at(6, 50))] == [True, False]
