@@ -248,9 +248,10 @@ def send(
 
     The exit code is 0 only when it was applied, 1 when it was refused.
 
-    pause · resume · step [N] · stop [save=no] · checkpoint · lr VALUE|xFACTOR|schedule ·
-    precision fp32|bf16|fp16 · policy NAME · pin SLOT [until=+N] · ban SLOT · release SLOT ·
-    evaluate · sample [PROMPT] · note TEXT
+    pause · resume · step [N] · stop [save=no] · checkpoint · rollback [CHECKPOINT|STEP|best] ·
+    fork [CHECKPOINT|STEP|best] [KEY=VALUE] · lr VALUE|xFACTOR|schedule · batch SIZE|auto ·
+    recompute N · precision fp32|bf16|fp16 · policy NAME · pin SLOT [until=+N] · ban SLOT ·
+    release SLOT · prune SLOT|amount=N [dry_run=yes] · export · evaluate · sample [PROMPT] · note TEXT
     """
     from engine.protocol.verbs import parse_command
     from engine.runlog.catalog import find_run

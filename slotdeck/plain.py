@@ -119,8 +119,8 @@ class Teller:
                 remedy = f"; {event.remedy}" if event.remedy else ""
                 return one_line(f"{event.level}: {event.message}{remedy}", 1000)
             case e.CommandApplied():
-                change = f": {event.before} -> {event.after}" if event.before else ""
-                return one_line(f"applied {event.text} at step {event.step}{change}")
+                change = f"{event.before} -> {event.after}" if event.before else event.after
+                return one_line(f"applied {event.text} at step {event.step}: {change}")
             case e.CommandRefused():
                 return one_line(f"refused {event.text}: {event.reason}")
             case e.JobReported():

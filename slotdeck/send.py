@@ -32,9 +32,9 @@ def send(
             case e.CommandAccepted():
                 say("accepted   in the log; it waits for the next step boundary")
             case e.CommandApplied():
-                change = f": {event.before} -> {event.after}" if event.before else ""
+                change = f"{event.before} -> {event.after}" if event.before else event.after
                 cost = f" ({event.cost})" if event.cost else ""
-                say(one_line(f"applied    at step {event.step}{change}{cost}"))
+                say(one_line(f"applied    at step {event.step}: {change}{cost}"))
             case e.CommandRefused():
                 raise SlotdeckError(
                     one_line(f"refused at step {event.step}: {event.reason} ({event.code})"),

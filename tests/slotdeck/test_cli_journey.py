@@ -76,6 +76,7 @@ def test_a_killed_engine_is_told_and_its_run_goes_on_until_interrupted(
         noted = slotdeck("send", run_dir, "note", "hello", "there")
         assert noted.returncode == 0, noted.stderr
         assert [line.split()[0] for line in noted.stdout.splitlines()] == ["requested", "accepted", "applied"]
+        assert noted.stdout.endswith(": hello there\n"), "also what replaces nothing is told"
         for verb, result in (
             ("evaluate", r"evaluated  validation loss [\d.]+ \(perplexity [\d.]+, 1,024 tokens, "),
             ("sample", r"sampled    in .*:\n    \| "),

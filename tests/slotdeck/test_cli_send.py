@@ -10,6 +10,8 @@ import pytest
 from slotdeck_command import Slotdeck
 from tiny_engine import TinyEngine
 
+from engine.protocol.verbs import VERBS
+
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Path]:
@@ -43,3 +45,8 @@ def test_a_refused_command_says_why_and_exits_1(slotdeck: Slotdeck, engine: Path
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1].startswith("accepted")
     assert "no slot head.3 (unknown-slot); see the table" in done.stderr
+
+
+def test_its_help_names_every_verb(slotdeck: Slotdeck) -> None:
+    words = slotdeck("send", "--help").stdout.split()
+    assert not set(VERBS) - set(words)
