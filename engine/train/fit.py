@@ -105,6 +105,7 @@ def settle_batch(run: Run) -> None:
     try:
         fit = find_batch(run)
     except GivenUp:
+        run.batch_settled = False
         return
     run.set_batch(fit.batch_size)
     run.log.emit(LogLine(level="info", text=f"{fit.describe()}; {run.accumulate} in a step"))

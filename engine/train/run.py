@@ -88,6 +88,8 @@ class Run:
     """Sequences of a micro-batch."""
     accumulate: int = field(init=False)
     """Micro-batches of a step."""
+    batch_settled: bool = True
+    """False: measuring it was cut short, so a resume measures it again."""
     recompute: int = field(init=False)
     """Blocks that compute their activations again in backward."""
     lr_control: LrControl = field(default_factory=LrControl)

@@ -24,7 +24,7 @@ def capture(run: Run) -> dict[str, Any]:
         "to_repeat": [(again.client_id, again.command_id) for _, again in run.to_repeat],
         "precision": run.precision,
         "batch": {"size": run.batch_size, "accumulate": run.accumulate, "recompute": run.recompute},
-        "batch_given": _batch_given(run),
+        "batch_given": _batch_given(run) if run.batch_settled else None,
         "lr": run.lr_control.text,
         "threads": torch.get_num_threads(),
         "compiled": run.compilation is not None and run.compilation.on,

@@ -25,7 +25,7 @@ from engine.train.micro_batches import MicroBatches
 from engine.train.out_of_memory import is_out_of_memory, make_smaller
 from engine.train.rehearsal import rehearse
 from engine.train.run import Run
-from engine.train.snapshot import capture, restore
+from engine.train.snapshot import capture, knows_batch, restore
 
 MIB = 2**20
 Make = Callable[..., Run]
@@ -132,6 +132,7 @@ def test_a_signal_ends_the_measuring(make: Make) -> None:
         find_batch(run)
     settle_batch(run)
     assert run.batch_size == 4
+    assert not knows_batch(run, capture(run)), "a resume measures it again"
 
 
 def test_out_of_memory_halves_the_run_and_at_one_sequence_ends_it(make: Make) -> None:
