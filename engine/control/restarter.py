@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from engine.control.hook import Hook
 from engine.errors import SlotdeckError
+from engine.profile.load import load_profile
 from engine.protocol.codec import decode
 from engine.protocol.events import (
     Alarm,
@@ -81,6 +83,7 @@ class Restarter:
         self._process: subprocess.Popen[bytes] | None = None
         self._asked = False
         """A signal asked us to end."""
+        self._hook: Hook | None = None
 
     def run(self, *, resume: bool) -> int:
         """Start the engine, and again after each crash as long as that helps. Returns the exit code.
@@ -89,6 +92,13 @@ class Restarter:
             SlotdeckError: another parent keeps this run going, or the folder is not ours alone.
         """
         check_run_folder(self._run_dir)
+        try:
+            return self._keep_going(resume)
+        finally:
+            if self._hook is not None:
+                self._hook.close()
+
+    def _keep_going(self, resume: bool) -> int:
         for number in PASSED_ON:
             signal.signal(number, self._pass_on)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -164,7 +174,11 @@ class Restarter:
 
     def _give_up(self, step: int, reason: str) -> None:
         remedy = f"see engine.out in the run folder, then: slotdeck resume {self._run_dir.name}"
-        self._tell(reason, RunEnded(step=step, outcome="failed", reason=reason, remedy=remedy))
+        self._tell(
+            reason,
+            Alarm(step=step, level="error", code="engine-given-up", message=reason, remedy=remedy),
+            RunEnded(step=step, outcome="failed", reason=reason, remedy=remedy),
+        )
 
     def _tell(self, line: str, *events: Event) -> None:
         """Into the log, in a segment of its own; engine.out has it in any case."""
@@ -177,6 +191,20 @@ class Restarter:
                 log.close()
         except (SlotdeckError, OSError) as error:
             self._say(f"the log was not told: {error}")
+        for event in events:
+            if isinstance(event, Alarm):
+                self._ring(event)
+
+    def _ring(self, alarm: Alarm) -> None:
+        """The profile's hook, as the engine would run it; a profile that cannot be read is the engine's to refuse."""
+        if self._hook is None:
+            try:
+                command = load_profile(self._run_dir / "profile.toml").guard.hook
+            except SlotdeckError as error:
+                self._say(f"guard.hook was not run: {error}")
+                return
+            self._hook = Hook(command, self._run_dir.name, self._say)
+        self._hook.ring(alarm)
 
     def _say(self, line: str) -> None:
         sys.stderr.write(f"slotdeck: {one_line(line, 2000)}\n")

@@ -27,7 +27,7 @@ from engine.text import one_line, sanitise
 from engine.train import compiling, snapshot
 from engine.train.build import Parts, build_parts, describe_machine, describe_model, profile_path
 from engine.train.fit import settle_batch
-from engine.train.hook import Hook
+from engine.control.hook import Hook
 from engine.train.loop import train
 from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter

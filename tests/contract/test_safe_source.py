@@ -14,7 +14,7 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 
 PICKLE_DOOR = "engine/shrink/import_checkpoint.py"
 """The one file that may call torch.load, and only with weights_only=True."""
-SHELL_HOOK = "engine/train/hook.py"
+SHELL_HOOK = "engine/control/hook.py"
 """The one file that may use a shell: for the alarm hook that the profile names."""
 SAY = "slotdeck/say.py"
 """The one file that prints."""

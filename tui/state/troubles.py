@@ -36,6 +36,7 @@ ALARM_NAMES = {
     "data-stalled": "data late",
     "step-hangs": "step hangs",
     "engine-restart": "engine restarted",
+    "engine-given-up": "engine not started again",
     "prune-undone": "prune undone",
     "prune-not-undone": "prune not undone",
     "not-pruned": "not pruned",

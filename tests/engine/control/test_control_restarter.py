@@ -128,11 +128,16 @@ def test_three_restarts_without_a_new_checkpoint_are_the_last(run_dir: Path, par
 
 
 def test_no_more_restarts_than_allowed(run_dir: Path, parent: Start) -> None:
+    hook = "echo $SLOTDECK_CODE >> rung"
+    profile = f"[guard]\nhook = 'cd {run_dir} && {hook}'\n"
+    (run_dir / "profile.toml").write_text(profile)
     assert parent("kill sealed", allowed=2).wait(PATIENCE_S) == 1
     assert lives(run_dir) == 3
     ended = [event for event in events(run_dir) if isinstance(event, e.RunEnded)]
     assert "all 2 restarts are used" in ended[-1].reason
     assert "slotdeck resume" in ended[-1].remedy
+    rung = (run_dir / "rung").read_text().split()
+    assert rung == ["engine-restart", "engine-restart", "engine-given-up"], "whoever sleeps is told"
 
 
 @pytest.mark.parametrize(

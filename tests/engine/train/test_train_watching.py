@@ -14,7 +14,7 @@ from engine.protocol import codec
 from engine.protocol.events import Alarm, LogLine, StepReport
 from engine.protocol.frames import encode_frame
 from engine.train.hang import HangWatch
-from engine.train.hook import PER_MINUTE, Hook
+from engine.control.hook import PER_MINUTE, Hook
 from engine.train.stall import WINDOW_S, StalledData
 
 PATIENCE_S = 30.0

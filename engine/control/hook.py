@@ -5,9 +5,10 @@
     SLOTDECK_LEVEL     warning or error
     SLOTDECK_MESSAGE   what happened and the remedy: one line, control characters escaped
 
-Told by the log thread of alarms that are in the log, run by a thread of its own in a child with a session of its own:
-nobody waits for it. Nothing of an alarm becomes part of the command line. One at a time, `PER_MINUTE` a minute, each
-ended after `LIMIT_S`; what goes wrong is one line in the feed and nothing else.
+Told by the engine's log thread of alarms that are in the log, and by the parent of `--restarts` of its own; run by a
+thread in a child with a session of its own: nobody waits for it. Nothing of an alarm becomes part of the command line.
+One at a time, `PER_MINUTE` a minute, each ended after `LIMIT_S`; what goes wrong is one line in the feed
+(of the parent, in engine.out) and nothing else.
 """
 
 from __future__ import annotations
@@ -81,6 +82,8 @@ class Hook:
 
     def ring(self, alarm: Alarm) -> None:
         """Run the command for an alarm, soon. Never waits."""
+        if not self._command:
+            return
         try:
             self._waiting.put_nowait(alarm)
         except queue.Full:
