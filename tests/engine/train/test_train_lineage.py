@@ -109,13 +109,15 @@ def test_a_rerun_killed_before_its_commands_still_applies_them_at_their_steps(
 
 def test_a_fork_unchanged_ends_where_its_parent_ends_killed_or_not(tmp_path: Path, token_dir: Path) -> None:
     run = paused_at(12, tmp_path, token_dir)
+    run.send("rollback", "5")  # so that checkpoint 10 is of the second branch
+    run.step(7)
     old = set((tmp_path / "runs").iterdir())
     for words, told in (
-        (("10", "model.n_layer=6"), "model.n_layer is 4 in step-00000010 and cannot be 6"),
+        (("10", "model.n_layer=6"), "model.n_layer is 4 in step-00000010.2 and cannot be 6"),
         (("", "optim.name=muon"), "optim.name is adamw in step 12 and cannot be muon"),
         (("10", "optim.lrr=1"), "unknown key 'optim.lrr' (did you mean"),
-        (("10", "train.steps=10"), "step-00000010 has 10 steps done, and train.steps is 10"),
-        (("11",), "no checkpoint of step 11; the nearest is step-00000010"),
+        (("10", "train.steps=10"), "step-00000010.2 has 10 steps done, and train.steps is 10"),
+        (("11",), "no checkpoint of step 11; the nearest is step-00000010.2"),
     ):
         refusal = run.send("fork", *filter(None, words))
         assert isinstance(refusal, CommandRefused), refusal
@@ -125,8 +127,8 @@ def test_a_fork_unchanged_ends_where_its_parent_ends_killed_or_not(tmp_path: Pat
     assert isinstance(answer, CommandApplied), answer
     fork = newest(tmp_path, old)
     assert answer.after == f"{fork.dir.name}; start it: slotdeck resume {fork.dir.name}"
-    shared = fork.dir / "checkpoints" / "step-00000010" / "model.safetensors"
-    assert shared.samefile(run.dir / "checkpoints" / "step-00000010" / "model.safetensors")
+    shared = fork.dir / "checkpoints" / "step-00000010.2" / "model.safetensors"
+    assert shared.samefile(run.dir / "checkpoints" / "step-00000010.2" / "model.safetensors")
     now = run.send("fork", "optim.lr=2e-3", "train.steps=13")
     assert isinstance(now, CommandApplied), now
     finish(run)
@@ -137,10 +139,10 @@ def test_a_fork_unchanged_ends_where_its_parent_ends_killed_or_not(tmp_path: Pat
     assert fork.run("--resume") == (0, "")
     assert fork.sums("step-00000030") == run.sums("step-00000030")
     first = fork.of(RunStarted)[0]
-    assert (first.parent, first.parent_checkpoint, first.step) == (run.dir.name, "step-00000010", 10)
+    assert (first.parent, first.parent_checkpoint, first.step) == (run.dir.name, "step-00000010.2", 10)
     other = another(run.dir.with_name(now.after.split(";")[0]))
     assert other.run("--resume") == (0, "")
-    assert other.of(RunStarted)[0].resumed_from == "step-00000012"
+    assert other.of(RunStarted)[0].resumed_from == "step-00000012.2"
 
 
 def test_fork_from_the_command_line_needs_no_engine(
