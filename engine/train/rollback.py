@@ -247,8 +247,10 @@ def _undone(run: Run, loaded: Loaded) -> str:
 
 def _settings(run: Run, state: dict[str, Any]) -> str:
     """What the operator set and what goes back with the rest: `as it was then, lr x0.5 -> schedule`."""
+    names = run.model.slot_names
+    gone = [i for i, name in enumerate(names) if name in state.get("pruned", [])]
     trial = run.planner.copy()
-    trial.prune_to([i for i, name in enumerate(run.model.slot_names) if name in state.get("pruned", [])])
+    trial.prune_to(gone)
     trial.load_state(state["planner"])
     then = state["batch"] if snapshot.knows_batch(run, state) else {}
     pairs = [
@@ -258,9 +260,8 @@ def _settings(run: Run, state: dict[str, Any]) -> str:
         ("recompute", str(run.recompute), str(then.get("recompute", run.recompute))),
         ("policy", run.planner.describe(), trial.describe()),
     ]
-    pairs += [
-        (name, run.planner.describe_hold(i, run.step), trial.describe_hold(i, state["step"]))
-        for i, name in enumerate(run.model.slot_names)
-    ]
+    for i, name in enumerate(names):
+        now = "pruned" if i in run.model.pruned else run.planner.describe_hold(i, run.step)
+        pairs.append((name, now, "pruned" if i in gone else trial.describe_hold(i, state["step"])))
     changed = [f"{what} {now} -> {old}" for what, now, old in pairs if now != old]
     return f"as it was then{': ' * bool(changed)}{', '.join(changed)}"

@@ -70,6 +70,7 @@ OVER: dict[str, Callable[[Any], bool]] = {
     "gpu-throttled": lambda event: isinstance(event, e.Hardware) and not _held_down(event),
     "step-hangs": lambda event: isinstance(event, e.StepReport),
     "engine-restart": lambda event: isinstance(event, e.StepReport),
+    "engine-given-up": lambda event: isinstance(event, e.StepReport),
 }
 """The event that shows an alarm to be over. One without is there until it is put away."""
 
