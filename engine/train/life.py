@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from engine.checkpoint.writer import CheckpointWriter
+from engine.control.hook import Hook
 from engine.control.mailbox import Mailbox
 from engine.control.server import ControlServer
 from engine.errors import SlotdeckError
@@ -27,7 +28,6 @@ from engine.text import one_line, sanitise
 from engine.train import compiling, snapshot
 from engine.train.build import Parts, build_parts, describe_machine, describe_model, profile_path
 from engine.train.fit import settle_batch
-from engine.control.hook import Hook
 from engine.train.loop import train
 from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
