@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 from tiny_engine import report
 
+from engine.control.hook import PER_MINUTE, Hook
 from engine.protocol import codec
 from engine.protocol.events import Alarm, LogLine, StepReport
 from engine.protocol.frames import encode_frame
 from engine.train.hang import HangWatch
-from engine.control.hook import PER_MINUTE, Hook
 from engine.train.stall import WINDOW_S, StalledData
 
 PATIENCE_S = 30.0
