@@ -4,7 +4,6 @@ Look at a changed one before accepting it: `pytest tests/snapshots --snapshot-up
 """
 
 import re
-import time
 
 import pytest
 from deck_app import settle, still_deck
@@ -108,15 +107,6 @@ SAID = {
     "two-troubles": "! disk full: saving paused since 09:00:46; the disk is full: checkpoints and the log wait; make room on /data; training goes on",  # noqa: E501
 }
 # fmt: on
-
-
-@pytest.fixture(autouse=True)
-def same_clock_everywhere(monkeypatch):
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,6 @@
 Look at a changed one before accepting it: `pytest tests/snapshots --snapshot-update`, then the report.
 """
 
-import time
-
 import pytest
 from deck_app import settle, still_deck, until
 from fake_run import write_fake_run
@@ -16,15 +14,6 @@ from tui.app import SlotdeckApp, replay_screen
 from tui.settings import Settings
 
 RUN = "20261121-090000-demo-3f2a"
-
-
-@pytest.fixture(autouse=True)
-def same_clock_everywhere(monkeypatch):
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from deck_app import settle, still_deck
 from fake_run import FakeRun, write_fake_run
 from textual.widgets import Input
@@ -17,15 +14,6 @@ from tui.settings import Settings
 from tui.state.home import HomeView, ProfileRow, RunRow
 
 RUN = "20261121-090000-demo-3f2a"
-
-
-@pytest.fixture(autouse=True)
-def same_clock_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 def test_cockpit_answers_a_key_that_would_steer(snap_compare, tmp_path):

@@ -4,7 +4,6 @@ Look at a changed one before accepting it: `pytest tests/snapshots --snapshot-up
 """
 
 import math
-import time
 from pathlib import Path
 
 import pytest
@@ -20,15 +19,6 @@ from tui.state.home import HomeView, ProfileRow, RunRow
 
 SIZES = [(80, 24), (120, 32), (200, 50)]
 RUN = "20261121-090000-demo-3f2a"
-
-
-@pytest.fixture(autouse=True)
-def same_clock_everywhere(monkeypatch):
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.fixture(scope="module")
