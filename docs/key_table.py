@@ -1,4 +1,4 @@
-"""Writes docs/keys.md and the key table of the README from `tui/keys.py`.
+"""Writes docs/keys.md and the key table of the README from `tui/keys/`.
 
 python -m docs.key_table
 """

@@ -20,7 +20,7 @@ from textual.screen import Screen
 
 from engine.errors import SlotdeckError
 from engine.text import one_line
-from tui.messages import ProfileChosen, RunLeft, RunOpened
+from tui.messages import HomeAsked, ProfileChosen, RunLeft, RunOpened
 from tui.settings import Settings, from_environment
 from tui.state.store import RunStore
 from tui.terminal_size import ensure_size
@@ -87,6 +87,10 @@ class SlotdeckApp(App[int]):
         except (SlotdeckError, OSError) as error:
             self.notify(str(error), severity="error")
 
+    @on(HomeAsked)
+    def _go_home(self, message: HomeAsked) -> None:
+        self.push_screen(home_screen(message.runs_dir, self._read_only))
+
     @on(ProfileChosen)
     @work(thread=True)
     def _start_profile(self, message: ProfileChosen) -> None:
@@ -120,10 +124,7 @@ def run_home(runs_dir: Path, start: Start | None = None, read_only: bool = False
 
     `read_only`: nothing is started, and runs are opened to watch.
     """
-    from tui.link.runs import HomeReader
-    from tui.screens.home import HomeScreen
-
-    return _run(lambda _: HomeScreen(HomeReader(runs_dir).read, read_only), start, read_only)
+    return _run(lambda _: home_screen(runs_dir, read_only), start, read_only)
 
 
 def run_attach(run_dir: Path, read_only: bool = False) -> int:
@@ -134,6 +135,14 @@ def run_attach(run_dir: Path, read_only: bool = False) -> int:
 def run_replay(run_dir: Path) -> int:
     """The same cockpit on a recorded run."""
     return _run(lambda settings: replay_screen(run_dir, settings))
+
+
+def home_screen(runs_dir: Path, read_only: bool = False) -> Screen[None]:
+    """The list of the runs in a folder, and of the profiles."""
+    from tui.link.runs import HomeReader
+    from tui.screens.home import HomeScreen
+
+    return HomeScreen(HomeReader(runs_dir).read, read_only)
 
 
 def cockpit_screen(run_dir: Path, settings: Settings, read_only: bool = False) -> Screen[None]:

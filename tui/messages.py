@@ -61,6 +61,34 @@ class ProfileChosen(Message):
         self.name = name
 
 
+class HomeAsked(Message):
+    """All runs of a folder are to be listed."""
+
+    def __init__(self, runs_dir: Path) -> None:
+        super().__init__()
+        self.runs_dir = runs_dir
+
+
+class LaunchAsked(Message):
+    """A profile is to be shown as a form."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+class CompareAsked(Message):
+    """Runs are to be laid over one another; with one, the others are chosen there."""
+
+    def __init__(self, paths: tuple[Path, ...]) -> None:
+        super().__init__()
+        self.paths = paths
+
+
+class PipelinesAsked(Message):
+    """Long jobs are to be listed."""
+
+
 class RunLeft(Message):
     """The operator left a cockpit or a replay."""
 

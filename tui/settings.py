@@ -16,6 +16,10 @@ class Settings:
     """How often data is painted: `SLOTDECK_REFRESH_HZ`, 0.5 to 10. Lower it on a slow line."""
     light: bool = False
     """Start with light colours: `SLOTDECK_LIGHT=1`."""
+    thin: bool = False
+    """For a slow line: fewer repaints and less that moves."""
+    hints: bool = False
+    """Say the first keys to those who are new."""
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:

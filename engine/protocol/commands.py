@@ -132,6 +132,12 @@ class Evaluate(Command, tag="evaluate"):
     """Measure the validation loss now."""
 
 
+class Probe(Command, tag="probe"):
+    """Measure what leaving each slot out does to the validation loss. The training is not touched."""
+
+    kind: str = "slots"
+
+
 class Sample(Command, tag="sample"):
     """Draw text from the model, from this prompt or the profile's."""
 
@@ -163,12 +169,13 @@ AnyCommand = (
     | Ban
     | Release
     | Evaluate
+    | Probe
     | Sample
     | Note
 )
 COMMANDS: tuple[type[Command], ...] = (
     Pause, Resume, Step, Stop, Checkpoint, Rollback, Fork, Prune, Export, Lr, Precision,
-    Batch, Recompute, Policy, Pin, Ban, Release, Evaluate, Sample, Note,
+    Batch, Recompute, Policy, Pin, Ban, Release, Evaluate, Probe, Sample, Note,
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from engine.protocol.commands import AnyCommand
 
 MAJOR = 1
 """Rises when an old reader could misread. Must be equal on both sides."""
-MINOR = 2
+MINOR = 3
 """Rises when something is added."""
 
 

@@ -22,6 +22,7 @@ _STEP = re.compile(r"\+?[0-9]{1,12}")
 POLICIES = ("all", "random", "anneal")
 PRECISIONS = ("fp32", "bf16", "fp16", "fp8")
 EXPORTS = ("hf",)
+PROBES = ("slots",)
 _REST_OF_LINE = {"note", "sample"}
 _YES_NO = {
     "yes": True,
@@ -74,6 +75,7 @@ VERBS: dict[str, Verb] = {
         _verb(c.Ban, "SLOT [until=STEP|+STEPS]"),
         _verb(c.Release, "SLOT"),
         _verb(c.Evaluate, ""),
+        _verb(c.Probe, "[slots]"),
         _verb(c.Sample, "[PROMPT]"),
         _verb(c.Note, "TEXT"),
     )
@@ -130,6 +132,8 @@ def check(command: c.Command) -> None:
             raise refuse("name slots or give amount=N, not both")
         case c.Export(format=format_) if format_ not in EXPORTS:
             raise refuse(f"no format {format_!r}{nearest(format_, list(EXPORTS))}")
+        case c.Probe(kind=kind) if kind not in PROBES:
+            raise refuse(f"no probe {kind!r}{nearest(kind, list(PROBES))}")
         case c.Lr(value=value) if value != "schedule":
             number = _finite(value[1:] if value.startswith("x") else value)
             if number is None or number < 0:

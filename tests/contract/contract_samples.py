@@ -130,6 +130,16 @@ EVENTS: list[e.Event] = [
             ),
         ],
     ),
+    e.Probed(
+        step=600,
+        branch=1,
+        loss=4.5,
+        slots=["block.0", "block.1"],
+        losses=[4.75, None],
+        tokens=32_768,
+        seconds=3.5,
+        command_id="c-9",
+    ),
     e.Evaluated(
         step=750, branch=1, loss=5.125, perplexity=168.17, tokens=65_536, seconds=3.5, command_id="a1"
     ),
@@ -179,7 +189,16 @@ EVENTS: list[e.Event] = [
         total=24 << 30,
         slots=[2_400_000, 2_400_000],
     ),
-    e.Progress(task="evaluate", done=3, total=8, detail="65,536 tokens"),
+    e.Progress(task="evaluate", done=3, total=8, detail="65,536 tokens", unit="batches"),
+    e.SlotsMeasured(
+        step=600,
+        branch=1,
+        grad_norms=[0.5, None],
+        weight_norms=[12.25, 11.5],
+        update_norms=[0.0125, None],
+        forward_ms=[1.5, 0.0],
+        backward_ms=[3.25, None],
+    ),
     e.LogLine(level="warning", text="dropout is 0"),
     e.Alarm(
         step=640, level="error", code="loss-not-finite", message="the loss is nan", remedy="lower the rate"
@@ -235,6 +254,7 @@ COMMANDS: list[c.AnyCommand] = [
     c.Ban(slot="block.2", until="900"),
     c.Release(slot="block.1"),
     c.Evaluate(),
+    c.Probe(kind="slots"),
     c.Sample(prompt="def "),
     c.Note(text="coffee"),
 ]

@@ -26,12 +26,12 @@ class StillLink:
         self.sent: list[Command] = []
         self.taken = 0
         self.loaded = asyncio.Event()
-        self._run_dir, self._store = run_dir, store
+        self.run_dir, self._store = run_dir, store
         self._status, self._detail = status, detail
 
     async def start(self) -> None:
         if self._status != "connecting":
-            for entry in LogReader(self._run_dir).entries():
+            for entry in LogReader(self.run_dir).entries():
                 self._store.apply(entry.seq, entry.wall_s, decode(entry.kind, entry.payload))
         self._store.set_link(self._status, self._detail)
         self.loaded.set()

@@ -48,7 +48,7 @@ class LiveSource:
     def __init__(
         self, run_dir: Path, store: RunStore, client_id: str, who: str, role: str = "control"
     ) -> None:
-        self._run_dir, self._store = run_dir, store
+        self.run_dir, self._store = run_dir, store
         self._client_id, self._who, self._role = client_id, who, role
         self._log: LogReader | None = None
         self._read_to = 0
@@ -72,8 +72,8 @@ class LiveSource:
             SlotdeckError: not a run folder, or its log cannot be read.
         """
         self._store.set_link("connecting", "reading the log")
-        history = await asyncio.to_thread(History, self._run_dir)
-        self._log = LogReader(self._run_dir)
+        history = await asyncio.to_thread(History, self.run_dir)
+        self._log = LogReader(self.run_dir)
         for _ in rebuild(self._store, history, self._log, history.head_seq):
             await asyncio.sleep(0)
         self._read_to, self._damaged = self._store.head_seq, len(history.damage)
@@ -86,16 +86,16 @@ class LiveSource:
             if not await self._read_on():
                 await self._pause(WATCH_S)
                 continue
-            holder = engine_of(self._run_dir)
+            holder = engine_of(self.run_dir)
             if holder is None or (holder.host and not holder.here):
-                self._store.set_link(*absence(self._run_dir, holder, self._store))
+                self._store.set_link(*absence(self.run_dir, holder, self._store))
                 await self._pause(WATCH_S)
                 continue
             reason = await self._attach()
             tries = 0 if self._store.link.status == "live" else tries + 1
             if self._closed.is_set():
                 return
-            if expected := awaited(self._run_dir):
+            if expected := awaited(self.run_dir):
                 self._store.set_link("restarting", expected)
             elif self._store.ended is None and not self._other_version:
                 self._store.set_link("lost", reason)
@@ -106,13 +106,13 @@ class LiveSource:
         try:
             await self._catch_up()
         except (SlotdeckError, OSError) as error:
-            if self._run_dir.is_dir():
+            if self.run_dir.is_dir():
                 reason = error.message if isinstance(error, SlotdeckError) else error.strerror
                 self._store.set_link("unreadable", one_line(reason or str(error)))
                 return False
-        if self._run_dir.is_dir():
+        if self.run_dir.is_dir():
             return True
-        self._store.set_link("gone", one_line(f"{self._run_dir} is not there"), "its engine may still train")
+        self._store.set_link("gone", one_line(f"{self.run_dir} is not there"), "its engine may still train")
         return False
 
     def close(self) -> None:
@@ -155,7 +155,7 @@ class LiveSource:
         """Be a client of the engine for as long as it lasts; says why it ended."""
         self._other_version = False
         try:
-            peer = await asyncio.to_thread(connect, self._run_dir)
+            peer = await asyncio.to_thread(connect, self.run_dir)
         except SlotdeckError as error:
             return str(error)
         if peer is None:

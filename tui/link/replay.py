@@ -67,7 +67,7 @@ class ReplaySource:
         """The run to its end: what the chart shows beyond the moment."""
         self.ticks: list[Action] = []
         """Every operator action of the run, those still to come included."""
-        self._run_dir, self._store, self._clock = run_dir, store, clock
+        self.run_dir, self._store, self._clock = run_dir, store, clock
         self._history: History | None = None
         self._log: LogReader | None = None
         self._seq = 0
@@ -86,10 +86,10 @@ class ReplaySource:
             SlotdeckError: not a run folder, nothing recorded, or the log cannot be read.
         """
         self._store.set_link("replay", "opening the log")
-        self._history = await asyncio.to_thread(History, self._run_dir)
+        self._history = await asyncio.to_thread(History, self.run_dir)
         if not self._history.head_seq:
-            raise SlotdeckError(f"{self._run_dir.name} has nothing recorded yet", "attach to it instead")
-        self._log = LogReader(self._run_dir)
+            raise SlotdeckError(f"{self.run_dir.name} has nothing recorded yet", "attach to it instead")
+        self._log = LogReader(self.run_dir)
         for entry in self._history.marks:
             event = decode(entry.kind, entry.payload)
             if isinstance(event, CommandApplied):

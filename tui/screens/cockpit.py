@@ -10,6 +10,7 @@ from typing import ClassVar, cast
 
 from textual.binding import Binding
 from textual.events import Key
+from textual.screen import Screen
 
 from engine.errors import SlotdeckError
 from engine.protocol import commands as c
@@ -83,7 +84,7 @@ class CockpitScreen(Deck):
         rows = {name: answer.text for name, answer in asked.answers.items()}
         self.app.push_screen(ConfirmScreen(asked.title, asked.detail, rows), answered)
 
-    def enter(self, text: str) -> None:
+    def enter(self, text: str, asking: Screen[None] | None = None) -> None:
         """A whole command as typed.
 
         Raises nothing: what is wrong with it is shown where it was typed.
@@ -93,9 +94,9 @@ class CockpitScreen(Deck):
                 raise SlotdeckError("this cockpit cannot steer now", self._why_not())
             self.send(parse_command(text.split()))
         except SlotdeckError as error:
-            self.complain(str(error))
+            self.complain(str(error), asking)
         else:
-            self.query_one(CommandLine).action_close()
+            (asking or self).query_one(CommandLine).action_close()
 
     def action_toggle_pause(self) -> None:
         self.send(c.Resume() if self.store.state == "paused" else c.Pause())
@@ -108,6 +109,9 @@ class CockpitScreen(Deck):
 
     def action_evaluate(self) -> None:
         self.send(c.Evaluate())
+
+    def action_probe(self) -> None:
+        self.send(c.Probe())
 
     def action_sample(self) -> None:
         self.send(c.Sample())

@@ -12,13 +12,14 @@ from textual.screen import Screen
 
 from engine.errors import SlotdeckError
 from tui.keys import Place
-from tui.messages import LineEntered, SlotPicked
+from tui.messages import CompareAsked, HomeAsked, LineEntered, SlotPicked
 from tui.screens.command_line import CommandLine
-from tui.screens.heading import heading
+from tui.screens.heading import heading as heading_of
 from tui.screens.help import HelpScreen
 from tui.screens.key_bar import KeyBar
-from tui.screens.log import LogScreen
-from tui.screens.notice import notice, trouble_rows
+from tui.screens.notice import notice as notice_of
+from tui.screens.notice import trouble_rows
+from tui.screens.page import complain
 from tui.screens.panels import Panels
 from tui.screens.source import Source
 from tui.screens.text_rows import TextRows
@@ -52,6 +53,7 @@ class Deck(Screen[None]):
         self.read_only = read_only
         self.choices = Choices()
         self._client_id = client_id
+        self.settings = settings
         self._period_s = 1 / settings.refresh_hz
         self._clock = clock
 
@@ -71,7 +73,7 @@ class Deck(Screen[None]):
 
     def on_mount(self) -> None:
         """Open the source beside the screen, and start painting; the run's name is in the first frame."""
-        self.query_one("#heading", TextRows).show([self._heading(self.app.size.width - 2)])
+        self.query_one("#heading", TextRows).show([self.heading(self.app.size.width - 2)])
         self.run_worker(self._fill_store(), group="source")
         self.set_interval(self._period_s, self.paint)
         self.call_after_refresh(self.paint)
@@ -101,23 +103,26 @@ class Deck(Screen[None]):
         self._paint(set(TOPICS))
 
     def paint(self) -> None:
-        """The panels whose topics changed since the last time."""
-        self._paint(self.store.take_dirty())
+        """The panels whose topics changed since the last time, unless a page hides them."""
+        if self.is_active:
+            self._paint(self.store.take_dirty(self))
 
     def _paint(self, topics: set[str]) -> None:
         if self.has_class("too-small") or not self.is_mounted:
             return
         width = self.size.width - 2
         self.query_one(Panels).paint(
-            topics, self._heading(width), self._notice(width), self.now_s(), self.whole
+            topics, self.heading(width), self.notice(width), self.now_s(), self.whole
         )
         self.query_one(KeyBar).redraw()
 
-    def _heading(self, width: int) -> Content:
-        return heading(self.store, self.run_name, width, self._client_id, self.read_only, self.now_s())
+    def heading(self, width: int) -> Content:
+        """The first row."""
+        return heading_of(self.store, self.run_name, width, self._client_id, self.read_only, self.now_s())
 
-    def _notice(self, width: int) -> Content:
-        return notice(
+    def notice(self, width: int) -> Content:
+        """The row for trouble."""
+        return notice_of(
             self.store, width, self.now_s(),
             client_id=self._client_id, read_to=self.choices.read_to, may_control=self.may_control,
         )  # fmt: skip
@@ -207,11 +212,22 @@ class Deck(Screen[None]):
 
     # -- other pages, and words --------------------------------------------------------------------------
 
-    def action_log(self) -> None:
-        """All that happened."""
-        self.app.push_screen(LogScreen(self.store, self._troubles))
+    def action_page(self, name: str) -> None:
+        """A page over this deck: `slots`, `memory` or `log`."""
+        from tui.screens.pages import page
 
-    def _troubles(self, width: int) -> list[Content]:
+        self.app.push_screen(page(name, self))
+
+    def action_compare(self) -> None:
+        """This run beside others."""
+        self.post_message(CompareAsked((self.source.run_dir,)))
+
+    def action_home(self) -> None:
+        """All runs and profiles, over this one."""
+        self.post_message(HomeAsked(self.source.run_dir.parent))
+
+    def troubles(self, width: int) -> list[Content]:
+        """What is wrong just now, as rows of so many cells."""
         return trouble_rows(self.store, width, self._client_id, self.choices.read_to)
 
     def action_help(self) -> None:
@@ -222,8 +238,8 @@ class Deck(Screen[None]):
         """Type anything."""
         self.query_one(CommandLine).open("", self.known)
 
-    def enter(self, text: str) -> None:
-        """What a typed line means."""
+    def enter(self, text: str, asking: Screen[None] | None = None) -> None:
+        """What a typed line means; `asking`: the page it was typed on, if not here."""
         raise NotImplementedError
 
     def on_line_entered(self, message: LineEntered) -> None:
@@ -234,10 +250,6 @@ class Deck(Screen[None]):
         """Keys go to the screen again."""
         self.set_focus(None)
 
-    def complain(self, text: str) -> None:
+    def complain(self, text: str, asking: Screen[None] | None = None) -> None:
         """Say what is wrong: in the command line when it is open, else in a corner."""
-        line = self.query_one(CommandLine)
-        if line.has_class("open"):
-            line.refuse(text)
-        else:
-            self.notify(text, severity="error", timeout=8)
+        complain(asking or self, text)

@@ -21,7 +21,7 @@ from textual.widgets.option_list import Option
 from engine.errors import SlotdeckError
 from engine.text import one_line
 from tui.keys import Place, bindings
-from tui.messages import ProfileChosen, RunLeft, RunOpened
+from tui.messages import PipelinesAsked, ProfileChosen, RunLeft, RunOpened
 from tui.screens.help import HelpScreen
 from tui.screens.key_bar import KeyBar
 from tui.screens.rows import Columns, profile_row, run_header, run_row
@@ -117,6 +117,10 @@ class HomeScreen(Screen[None]):
     def action_switch_list(self) -> None:
         """Between the two lists."""
         self.focus_next("OptionList")
+
+    def action_pipelines(self) -> None:
+        """Long jobs."""
+        self.post_message(PipelinesAsked())
 
     def action_help(self) -> None:
         """The keys."""

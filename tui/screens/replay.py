@@ -6,6 +6,7 @@ from typing import ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.screen import Screen
 
 from engine.errors import SlotdeckError
 from tui.keys import Place, bindings
@@ -107,7 +108,7 @@ class ReplayScreen(Deck):
     def action_previous_action(self) -> None:
         self.player.previous_action()
 
-    def enter(self, text: str) -> None:
+    def enter(self, text: str, asking: Screen[None] | None = None) -> None:
         """`500` or `goto 500`: show the run as it was at that step."""
         number = text.removeprefix("goto").strip().replace(",", "")
         try:
@@ -115,9 +116,9 @@ class ReplayScreen(Deck):
                 raise SlotdeckError(f"{text!r} is not a step", "type one, such as 500; a replay cannot steer")
             self.player.seek_step(int(number))
         except SlotdeckError as error:
-            self.complain(str(error))
+            self.complain(str(error), asking)
         else:
-            self.query_one(CommandLine).action_close()
+            (asking or self).query_one(CommandLine).action_close()
 
     def action_leave(self) -> None:
         """Back to where one came from."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from engine.protocol.commands import AnyCommand
@@ -11,6 +12,9 @@ from tui.state.store import RunStore
 
 class Source(Protocol):
     """Fills the store until it is closed."""
+
+    @property
+    def run_dir(self) -> Path: ...
 
     async def start(self) -> None: ...
     async def run(self) -> None: ...

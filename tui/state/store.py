@@ -14,6 +14,7 @@ from typing import Any
 from engine.protocol import events as e
 from engine.protocol.codec import Unknown
 from engine.text import one_line
+from tui.state.changes import Changes
 from tui.state.clean import clean
 from tui.state.facts import AWAY, Lease, LinkState, Tick
 from tui.state.feed import FeedItem, describe
@@ -40,7 +41,7 @@ class RunStore:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._dirty: set[str] = set()
+        self._dirty = Changes(TOPICS)
         self._doors: dict[type, Callable[[Any], None]] = {
             e.RunStarted: self._run_started, e.StateChanged: self._state_changed, e.RunEnded: self._run_ended,
             e.WentBack: self._went_back, e.Pruned: self._pruned, e.JobReported: self._job_reported,
@@ -112,7 +113,7 @@ class RunStore:
         """Frames that never reached the log, or that the link had to leave out."""
         if not keep_series:
             self.series = {name: Series(name) for name in (*SCALARS, "val_loss")}
-        self._dirty = set(TOPICS)
+        self._dirty |= TOPICS
 
     # -- what the link calls -----------------------------------------------------------------------------
 
@@ -177,10 +178,13 @@ class RunStore:
 
     # -- what the screens call ---------------------------------------------------------------------------
 
-    def take_dirty(self) -> set[str]:
-        """The topics that changed since the last call."""
-        dirty, self._dirty = self._dirty, set()
-        return dirty
+    def take_dirty(self, reader: object = None) -> set[str]:
+        """The topics that changed since this reader asked last; all of them at its first call."""
+        return self._dirty.take(reader)
+
+    def forget_reader(self, reader: object) -> None:
+        """This reader will not ask again."""
+        self._dirty.forget(reader)
 
     @property
     def step(self) -> int:

@@ -21,11 +21,21 @@ from engine.protocol.events.run import (
     StateChanged,
     WentBack,
 )
-from engine.protocol.events.telemetry import Alarm, Gpu, Hardware, LogGap, LogLine, MemorySplit, Progress
+from engine.protocol.events.telemetry import (
+    Alarm,
+    Gpu,
+    Hardware,
+    LogGap,
+    LogLine,
+    MemorySplit,
+    Progress,
+    SlotsMeasured,
+)
 from engine.protocol.events.training import (
     CheckpointSaved,
     Evaluated,
     JobReported,
+    Probed,
     Pruned,
     Sampled,
     SlotPlanned,
@@ -35,8 +45,8 @@ from engine.protocol.events.training import (
 
 EVENTS: tuple[type[Event], ...] = (
     RunStarted, StateChanged, RunEnded, WentBack,
-    StepReport, SlotPlanned, Evaluated, Sampled, CheckpointSaved, Pruned, JobReported,
-    Hardware, MemorySplit, Progress, LogLine, Alarm, LogGap,
+    StepReport, SlotPlanned, Evaluated, Sampled, CheckpointSaved, Pruned, JobReported, Probed,
+    Hardware, MemorySplit, Progress, LogLine, Alarm, LogGap, SlotsMeasured,
     CommandAccepted, CommandApplied, CommandRefused, LeaseChanged,
 )  # fmt: skip
 """Every event, in the order of its kind."""
@@ -59,6 +69,7 @@ __all__ = [
     "Machine",
     "MemorySplit",
     "ModelInfo",
+    "Probed",
     "Progress",
     "Pruned",
     "RunEnded",
@@ -68,6 +79,7 @@ __all__ = [
     "SlotInfo",
     "SlotPlanned",
     "SlotRow",
+    "SlotsMeasured",
     "StateChanged",
     "StepReport",
     "WentBack",

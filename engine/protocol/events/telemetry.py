@@ -65,8 +65,30 @@ class MemorySplit(Event):
     """Weights, gradients and optimizer states of each slot."""
 
 
+class SlotsMeasured(Event):
+    """What each slot costs and learns, now and then. Lists stand in the order of the slot table.
+
+    `None`: not measured, such as the gradient of a slot that was left out or is not trained.
+    """
+
+    KIND: ClassVar[int] = 22
+    RELIABLE: ClassVar[bool] = False
+    step: int
+    """The step they were measured at."""
+    branch: int
+    grad_norms: list[float | None]
+    """L2 norm of the slot's gradient, before clipping."""
+    weight_norms: list[float | None]
+    """L2 norm of its weights."""
+    update_norms: list[float | None]
+    """L2 norm of what the step changed of its weights."""
+    forward_ms: list[float | None]
+    """Of the step, all its micro-batches; the second pass of a recomputed block is in `backward_ms`."""
+    backward_ms: list[float | None]
+
+
 class Progress(Event):
-    """A long task inside the engine: warm-up, evaluation."""
+    """A long task inside the engine: warm-up, evaluation, a probe, a job."""
 
     KIND: ClassVar[int] = 18
     RELIABLE: ClassVar[bool] = False
@@ -74,6 +96,8 @@ class Progress(Event):
     done: int
     total: int
     detail: str = ""
+    unit: str = ""
+    """What `done` and `total` count: `tokens`, `blocks`; empty: parts."""
 
 
 class LogLine(Event):

@@ -150,3 +150,21 @@ class JobReported(Event):
     result: dict[str, Scalar] = {}
     """Its figures: forecast loss, memory, speed; the path of an export."""
     command_id: str = ""
+
+
+class Probed(Event):
+    """What leaving each slot out does to the validation loss. Nothing of the training is touched by it."""
+
+    KIND: ClassVar[int] = 15
+    step: int
+    branch: int
+    loss: float
+    """With every slot that the model has, nats per token."""
+    slots: list[str]
+    """Those that were left out, one at a time."""
+    losses: list[float | None]
+    """Without each of `slots`; None where it was not finite."""
+    tokens: int
+    """Validation tokens that each loss was measured on."""
+    seconds: float
+    command_id: str = ""

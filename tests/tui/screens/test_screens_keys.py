@@ -39,4 +39,4 @@ def test_what_destroys_is_marked_as_the_contract_marks_it():
 
 def test_the_key_page_in_the_docs_is_current():
     page = Path(__file__).parents[3] / "docs" / "keys.md"
-    assert page.read_text() == as_markdown(), "write it again with: python -m tui.keys > docs/keys.md"
+    assert page.read_text() == as_markdown(), "write it again with: python -m docs.key_table"

@@ -95,7 +95,7 @@ def test_completion(typed, completed):
 def test_usage_names_the_arguments_of_the_verb_being_typed():
     assert usage("lr 3", 50) == "lr VALUE | xFACTOR | schedule"
     assert usage("pin", 120).endswith("   Keep a slot on, whatever the policy says.")
-    assert usage("p", 50) == "pause  prune  precision  policy  pin"
+    assert usage("p", 50) == "pause  prune  precision  policy  pin  probe"
 
 
 def test_the_four_states_of_a_command_differ_without_colour():

@@ -1,0 +1,81 @@
+"""Sub-commands that look at runs and steer them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from engine.errors import SlotdeckError
+from slotdeck.options import RUNS, Plain, Run, Runs, app
+from slotdeck.say import say
+
+
+@app.command()
+def attach(
+    run: Run,
+    runs_dir: Runs = RUNS,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Watch only.")] = False,
+    plain: Plain = False,
+) -> None:
+    """Open the cockpit on a run.
+
+    Without a terminal it is followed in plain lines.
+    """
+    from slotdeck import journey
+
+    raise typer.Exit(journey.attach(run, runs_dir, read_only=read_only, plain=plain))
+
+
+@app.command()
+def replay(run: Run, runs_dir: Runs = RUNS) -> None:
+    """Play a recorded run in the cockpit."""
+    from engine.runlog.catalog import find_run
+    from slotdeck.terminal import command_line, has_terminal, shown_path
+
+    run_dir = find_run(run, runs_dir)
+    if not has_terminal():
+        raise SlotdeckError(
+            "a replay needs a terminal", f"for text use: {command_line('dump', shown_path(run_dir))}"
+        )
+    from tui.app import run_replay
+
+    raise typer.Exit(run_replay(run_dir))
+
+
+@app.command("runs")
+def list_runs(runs_dir: Runs = RUNS) -> None:
+    """List the runs, newest first."""
+    from slotdeck.listing import runs_table
+
+    for line in runs_table(runs_dir):
+        say(line)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def send(
+    run: Run,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="VERB [ARGUMENT]...", help="As in the cockpit.")
+    ] = None,
+    take: Annotated[bool, typer.Option("--take", help="Take the controls from whoever holds them.")] = False,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", min=0.1, help="Seconds to wait for each answer.")
+    ] = 60.0,
+    runs_dir: Runs = RUNS,
+) -> None:
+    """Send a command to a live run and print its life.
+
+    The exit code is 0 only when it was applied, 1 when it was refused.
+
+    pause · resume · step [N] · stop [save=no] · checkpoint · rollback [CHECKPOINT|STEP|best] ·
+    fork [CHECKPOINT|STEP|best] [KEY=VALUE] · lr VALUE|xFACTOR|schedule · batch SIZE|auto ·
+    recompute N · precision fp32|bf16|fp16 · policy NAME · pin SLOT [until=+N] · ban SLOT ·
+    release SLOT · prune SLOT|amount=N [dry_run=yes] · export · evaluate · sample [PROMPT] · note TEXT
+    """
+    from engine.protocol.verbs import parse_command
+    from engine.runlog.catalog import find_run
+    from slotdeck.send import send as send_command
+
+    command = parse_command(words or [])
+    send_command(find_run(run, runs_dir), command, take=take, timeout_s=timeout_s, say=say)

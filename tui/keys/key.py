@@ -1,0 +1,36 @@
+"""What a row of the key table is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Place = Literal["home", "launch", "pipelines", "live", "replay", "slots", "memory", "log", "compare"]
+"""A screen that has keys. `slots`, `memory` and `log` are pages over a `live` or a `replay` deck."""
+Needs = Literal["", "control", "run", "profile"]
+PLACES: tuple[Place, ...] = get_args(Place)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One row."""
+
+    key: str
+    """Textual's name, several after commas."""
+    shown: str
+    """As printed on a keyboard, several with `or` between."""
+    action: str
+    """`action_<this>` of the screen."""
+    label: str
+    """One or two words for the key bar."""
+    help: str
+    where: tuple[Place, ...]
+    group: str
+    verb: str = ""
+    """The verb it sends, if it sends one."""
+    needs: Needs = ""
+    """`control`: a live engine that this cockpit may steer. `run`, `profile`: one is highlighted at home."""
+    destroys: bool = False
+    """Asks before it acts."""
+    bar: int = 0
+    """Rank in the key bar; 0: only in the help."""

@@ -1,0 +1,29 @@
+"""The pages over a deck by name, each imported when it is opened first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.screen import Screen
+
+if TYPE_CHECKING:
+    from tui.screens.deck import Deck
+
+
+def page(name: str, deck: Deck) -> Screen[None]:
+    """`slots`, `memory` or `log` over `deck`."""
+    match name:
+        case "slots":
+            from tui.screens.slots import SlotsScreen
+
+            return SlotsScreen(deck)
+        case "memory":
+            from tui.screens.memory import MemoryScreen
+
+            return MemoryScreen(deck)
+        case "log":
+            from tui.screens.log import LogScreen
+
+            return LogScreen(deck.store, deck.troubles)
+        case _:
+            raise AssertionError(f"no page {name!r}")
