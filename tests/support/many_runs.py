@@ -2,59 +2,67 @@
 
     write_many_runs(tmp_path / "runs", 1000)
 
-One in fifty was killed, one in forty failed, one in five was stopped. Nothing is live and nothing is random.
+A few stories are told once; each run is one of them at another hour. One in fifty was killed, one in forty failed, one
+in five was stopped. Nothing is live and nothing is random.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fake_run import START_WALL_S, FakeClock, FakeRun, write_fake_run
+from fake_run import PROFILE_TOML, START_WALL_S, FakeRun, write_fake_run
+from msgspec.structs import replace
 
+from engine.runlog.segment import encode_header, read_header
+
+STORIES = ((3000, "finished"), (1700, "stopped"), (900, "failed"), (400, ""))
+"""How far each gets, and how it ends."""
+TELLINGS = 4
+"""Of each story: other losses."""
 NAMES = ("demo", "tiny", "gpt2-124m", "gpt2-124m-8gb")
 CHECKPOINT_BYTES = 41_500_000
 APART_S = 3600.0
 
 
-@dataclass(slots=True)
-class EarlierClock(FakeClock):
-    """A clock whose monotonic time begins with the run, however long ago that was."""
-
-    began_s: float = START_WALL_S
-
-    def clock_ns(self) -> int:
-        return int((self.now_s - self.began_s + 1000.0) * 1e9)
-
-
-def write_many_runs(runs_dir: Path, count: int = 1000, report_every: int = 100) -> list[Path]:
-    """`count` run folders, one an hour up to `START_WALL_S`; the newest last. Returns them."""
-    return [
-        _write(runs_dir, number, START_WALL_S - APART_S * (count - number), report_every)
-        for number in range(count)
-    ]
+def write_many_runs(runs_dir: Path, count: int = 1000, report_every: int = 50) -> list[Path]:
+    """`count` run folders, one an hour up to `START_WALL_S`, the newest last. Returns them."""
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        told: dict[tuple[int, int], Path] = {}
+        for story, telling in {(_story(number), number % TELLINGS) for number in range(count)}:
+            steps, outcome = STORIES[story]
+            run = FakeRun(steps=steps, outcome=outcome, report_every=report_every, seed=telling)
+            told[story, telling] = write_fake_run(Path(folder, f"{story}{telling}"), run)
+        return [
+            _tell_again(told[_story(number), number % TELLINGS], runs_dir, number, count)
+            for number in range(count)
+        ]
 
 
-def _write(runs_dir: Path, number: int, began_s: float, report_every: int) -> Path:
-    steps, outcome = _story(number)
+def _story(number: int) -> int:
+    return 3 if number % 50 == 7 else 2 if number % 40 == 3 else 1 if number % 5 == 1 else 0
+
+
+def _tell_again(told: Path, runs_dir: Path, number: int, count: int) -> Path:
+    """The same log under another name, begun at another hour: the header keeps its length, so offsets hold."""
+    began_s = START_WALL_S - APART_S * (count - number)
     name = f"{datetime.fromtimestamp(began_s, UTC):%Y%m%d-%H%M%S}-{NAMES[number % len(NAMES)]}-{number:04x}"
-    clock = EarlierClock(began_s, began_s)
-    run = FakeRun(name, steps, report_every=report_every, outcome=outcome, clock=clock, seed=number)
-    run_dir = write_fake_run(runs_dir / name, run)
-    for step in range(500, steps, 500):
+    run_dir = runs_dir / name
+    for part in ("log", "checkpoints", "artifacts"):
+        (run_dir / part).mkdir(parents=True)
+    (run_dir / "profile.toml").write_text(PROFILE_TOML)
+    for segment in sorted((told / "log").glob("*.slog")):
+        header, start = read_header(segment)
+        assert header is not None, "the story was told whole"
+        head = encode_header(replace(header, wall_s=header.wall_s - START_WALL_S + began_s))
+        assert len(head) == start, "a float is as long as another"
+        (run_dir / "log" / segment.name).write_bytes(head + segment.read_bytes()[start:])
+    for step in range(500, STORIES[_story(number)][0], 500):
         saved = run_dir / "checkpoints" / f"step-{step:08d}"
-        saved.mkdir(parents=True)
+        saved.mkdir()
         for part, size in (("model", CHECKPOINT_BYTES), ("optimizer", 2 * CHECKPOINT_BYTES)):
             with (saved / f"{part}.safetensors").open("wb") as file:
                 file.truncate(size)
     return run_dir
-
-
-def _story(number: int) -> tuple[int, str]:
-    """How far it gets, and how it ends."""
-    if number % 50 == 7:
-        return 400, ""
-    if number % 40 == 3:
-        return 900, "failed"
-    return (1700, "stopped") if number % 5 == 1 else (3000, "finished")
