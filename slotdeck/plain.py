@@ -20,6 +20,7 @@ from engine.runlog.restarts import awaited
 from engine.text import one_line, sanitise
 from engine.units import counted, format_bytes, format_count, format_duration
 from tui.link.spawn import Spawned
+from tui.state.feed import missed
 
 LINE_EVERY_S = 2.0
 _POLL_S = 0.1
@@ -101,6 +102,8 @@ class Teller:
             case e.Evaluated():
                 self._val_loss = event.loss
                 return f"validation loss {event.loss:.4f} at step {event.step} ({format_duration(event.seconds)})"
+            case e.Probed():
+                return one_line(f"probe at step {event.step}: {missed(event)}")
             case e.Sampled():
                 text = sanitise(event.prompt + event.text, 600).replace("\n", "\n    | ")
                 return f"sample at step {event.step}:\n    | {text}"

@@ -46,6 +46,9 @@ def send(
                 say(
                     f"evaluated  validation loss {event.loss:.4f} ({measured}, {format_duration(event.seconds)})"
                 )
+            case e.Probed():
+                for line in _probed(event):
+                    say(line)
             case e.Sampled():
                 say(f"sampled    in {format_duration(event.seconds)}:")
                 for line in sanitise(event.prompt + event.text).split("\n"):
@@ -62,3 +65,17 @@ def send(
             case e.CheckpointSaved():
                 size = f"{format_bytes(event.bytes)} in {format_duration(event.seconds)}"
                 say(one_line(f"saved      {event.name}: {size}"))
+
+
+def _probed(event: e.Probed) -> list[str]:
+    """What each slot is missed by, the least missed first."""
+    whole = f"{event.tokens:,} tokens, {format_duration(event.seconds)}"
+    lines = [f"probed     validation loss {event.loss:.4f} with every slot ({whole}); without"]
+    found = sorted(
+        zip(event.slots, event.losses, strict=False), key=lambda row: (row[1] is None, row[1] or 0.0)
+    )
+    column = max((len(slot) for slot, _ in found), default=0)
+    for slot, loss in found:
+        figure = "not finite" if loss is None else f"{loss:.4f} ({loss - event.loss:+.4f})"
+        lines.append(one_line(f"    | {slot:<{column}}  {figure}"))
+    return lines

@@ -14,6 +14,7 @@ prefetch thread whose queue a checkpoint would have to account for.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 
 import numpy as np
 import numpy.typing as npt
@@ -151,6 +152,13 @@ class ValidationSet:
         self._starts = starts[skip : skip + wanted]
         self.num_tokens = len(self._starts) * seq_len
         """Targets in the set."""
+
+    def first(self, tokens: int) -> ValidationSet:
+        """The part of it from its start that holds at most `tokens` targets, one sequence at least."""
+        part = copy(self)
+        part._starts = self._starts[: max(tokens // self._seq_len, 1)]
+        part.num_tokens = len(part._starts) * self._seq_len
+        return part
 
     def __len__(self) -> int:
         """Batches; the last one may be smaller."""

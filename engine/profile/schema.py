@@ -206,7 +206,7 @@ class Prune(Section):
     heal_steps: Count = 100
     """Steps between a prune and its judgement."""
     probe_tokens: Positive = 16_384
-    """Validation tokens that a trial judges slots on."""
+    """Validation tokens that a trial and the verb probe judge slots on."""
 
 
 class Telemetry(Section):

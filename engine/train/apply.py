@@ -20,6 +20,7 @@ from engine.train.change import Change, Refused
 from engine.train.export import plan_export
 from engine.train.fit import GivenUp, divisors, find_batch
 from engine.train.fork import plan_fork
+from engine.train.probe import plan_probe
 from engine.train.prune import plan_prune
 from engine.train.rollback import plan_rollback
 from engine.train.schedule import LrControl
@@ -72,6 +73,8 @@ def plan_change(run: Run, command: c.Command, command_id: str) -> Change:
             tokens = run.validation.num_tokens
             cost = f"one pass over {format_count(tokens)} validation tokens"
             return Change("", "evaluating", lambda: judge.evaluate(run, command_id), cost)
+        case c.Probe():
+            return plan_probe(run, command_id)
         case c.Sample(prompt=prompt):
             return _sample(run, prompt or run.profile.sample.prompt, command_id)
         case c.Note(text=text):

@@ -35,11 +35,11 @@ def evaluate(run: Run, command_id: str = "") -> None:
             told_s = time.perf_counter()
             run.log.emit(Progress(task="evaluate", done=done, total=total))
         if run.signals and done < total:
-            raise _CutShort(f"evaluation cut short by a signal, {done} of {total} batches done")
+            raise CutShort(f"evaluation cut short by a signal, {done} of {total} batches done")
 
     try:
         loss, tokens = validate(run.model, run.validation, dtype_of(run.precision), run.device, told)
-    except _CutShort as cut:
+    except CutShort as cut:
         run.log.emit(LogLine(level="warning", text=str(cut)))
         return
     finally:
@@ -95,5 +95,5 @@ def sample(run: Run, prompt: str, command_id: str = "") -> None:
     )
 
 
-class _CutShort(Exception):
-    """An evaluation that nobody waits for any more."""
+class CutShort(Exception):
+    """A measurement that nobody waits for any more."""

@@ -28,7 +28,7 @@ from engine.train.build import Parts
 from engine.train.healing import forget_without_way_back
 from engine.train.run import Run
 
-ANSWERED_AFTER_RESTART = frozenset({"checkpoint", "rollback", "fork", "evaluate", "sample", "note"})
+ANSWERED_AFTER_RESTART = frozenset({"checkpoint", "rollback", "fork", "evaluate", "probe", "sample", "note"})
 """Besides what shapes the training: what still means something when the engine that accepted it is gone."""
 
 

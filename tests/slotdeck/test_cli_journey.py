@@ -79,6 +79,10 @@ def test_a_killed_engine_is_told_and_its_run_goes_on_until_interrupted(
         assert noted.stdout.endswith(": hello there\n"), "also what replaces nothing is told"
         for verb, result in (
             ("evaluate", r"evaluated  validation loss [\d.]+ \(perplexity [\d.]+, 1,024 tokens, "),
+            (
+                "probe",
+                r"probed     validation loss [\d.]+ with every slot .*; without\n    \| block\.\d  [\d.]+ \(",
+            ),
             ("sample", r"sampled    in .*:\n    \| "),
             ("checkpoint", r"saved      step-\d{8}: "),
         ):

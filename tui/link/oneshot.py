@@ -18,7 +18,7 @@ from typing import TypeVar, cast
 from engine.errors import SlotdeckError
 from engine.protocol import messages as m
 from engine.protocol.codec import decode, encode
-from engine.protocol.commands import AnyCommand, Checkpoint, Evaluate, Export, Prune, Sample
+from engine.protocol.commands import AnyCommand, Checkpoint, Evaluate, Export, Probe, Prune, Sample
 from engine.protocol.events import (
     Alarm,
     CheckpointSaved,
@@ -29,6 +29,7 @@ from engine.protocol.events import (
     Hardware,
     JobReported,
     LeaseChanged,
+    Probed,
     Progress,
     Pruned,
     Sampled,
@@ -44,7 +45,7 @@ from engine.text import one_line
 
 T = TypeVar("T")
 Answer = CommandApplied | CommandRefused
-Result = Evaluated | Sampled | CheckpointSaved | JobReported | Pruned | CommandRefused
+Result = Evaluated | Probed | Sampled | CheckpointSaved | JobReported | Pruned | CommandRefused
 Life = CommandAccepted | Answer | Result
 ANSWERS = (CommandApplied, CommandRefused)
 SIGNS_OF_LIFE = (Progress, StepReport, Hardware)
@@ -138,6 +139,8 @@ def _results_of(command: AnyCommand) -> list[tuple[type[Life], ...]]:
     match command:
         case Evaluate():
             return [(Evaluated,)]
+        case Probe():
+            return [(Probed,)]
         case Sample():
             return [(Sampled,)]
         case Checkpoint():

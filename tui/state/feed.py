@@ -61,6 +61,8 @@ def _body(event: object) -> str:
     match event:
         case e.Sampled(prompt=prompt, text=text):
             return "sample:\n" + sanitise(prompt + text)
+        case e.Probed():
+            return _losses_without(event)
         case e.JobReported(result=result) if result:
             told = figures(result)
             column = max(len(name) for name, _ in told)
@@ -128,6 +130,29 @@ def _evaluated(event: e.Evaluated) -> _Phrase:
     return "evaluation", "●", f"validation {event.loss:.3f} (perplexity {event.perplexity:.1f})", INFO
 
 
+def missed(event: e.Probed) -> str:
+    """The slots that a probe found to matter most and least, in a line."""
+    found = zip(event.slots, event.losses, strict=False)
+    change = {slot: loss - event.loss for slot, loss in found if loss is not None}
+    if not change:
+        return "no loss without a slot was finite"
+    most, least = max(change, key=change.__getitem__), min(change, key=change.__getitem__)
+    return f"without {most} {change[most]:+.3f}, least missed {least} {change[least]:+.3f}"
+
+
+def _probed(event: e.Probed) -> _Phrase:
+    return "evaluation", "◌", f"probe: {missed(event)}", INFO
+
+
+def _losses_without(event: e.Probed) -> str:
+    column = max(map(len, event.slots), default=0)
+    rows = [
+        f"  {slot:<{column}}  " + ("not finite" if loss is None else f"{loss:.4f}  {loss - event.loss:+.4f}")
+        for slot, loss in zip(event.slots, event.losses, strict=False)
+    ]
+    return "\n".join([f"validation loss {event.loss:.4f} with every slot, and without", *map(sanitise, rows)])
+
+
 def _sampled(event: e.Sampled) -> _Phrase:
     return "sample", "»", f"sample: {event.prompt}{event.text}", INFO
 
@@ -176,7 +201,7 @@ def _remedy(remedy: str) -> str:
     return f"; {remedy}" if remedy else ""
 
 
-_PHRASES: dict[type, Callable[[Any], _Phrase]] = {
+_PHRASES: dict[type[e.Event], Callable[[Any], _Phrase]] = {
     e.RunStarted: _run_started,
     e.WentBack: _went_back,
     e.Pruned: _pruned,
@@ -184,6 +209,7 @@ _PHRASES: dict[type, Callable[[Any], _Phrase]] = {
     e.StateChanged: _state,
     e.RunEnded: _run_ended,
     e.Evaluated: _evaluated,
+    e.Probed: _probed,
     e.Sampled: _sampled,
     e.CheckpointSaved: _checkpoint,
     e.LogLine: _log_line,
@@ -194,3 +220,6 @@ _PHRASES: dict[type, Callable[[Any], _Phrase]] = {
     e.CommandRefused: _refused,
     e.LeaseChanged: _lease,
 }
+
+NEWS = frozenset(kind.KIND for kind in _PHRASES)
+"""Kinds of the events that have a line."""

@@ -18,6 +18,7 @@ from engine.protocol.events import (
     CommandRefused,
     Evaluated,
     LogLine,
+    Probed,
     RunEnded,
     Sampled,
     SlotPlanned,
@@ -94,6 +95,15 @@ def test_evaluate_sample_and_checkpoint_answer_with_their_result(paused: EngineR
     assert evaluated.step == asked[0].step
     assert sampled.prompt == "import os"
     assert (paused.dir / "checkpoints" / f"step-{asked[2].step:08d}" / "MANIFEST").is_file()
+
+
+def test_a_probe_works_while_paused_and_leaves_the_run_at_its_step(paused: EngineRun) -> None:
+    asked = paused.send("probe")
+    assert isinstance(asked, CommandApplied)
+    paused.wait_for(lambda _: any(told.command_id == asked.command_id for told in paused.of(Probed)))
+    told = paused.of(Probed)[-1]
+    assert (told.step, told.slots) == (asked.step, [f"block.{i}" for i in range(4)])
+    assert step_of(paused) == asked.step
 
 
 def test_a_policy_takes_its_options(paused: EngineRun) -> None:

@@ -36,6 +36,10 @@ def test_events_are_told_as_a_person_would() -> None:
         step=500, branch=0, name="step-00000500", bytes=6_606_029, seconds=0.4, reason="due"
     )
     assert said(saved) == "checkpoint step-00000500 saved, 6.3 MiB in 400 ms"
+    probed = e.Probed(
+        step=5, branch=0, loss=4.0, slots=["block.3", "block.7"], losses=[4.012, 4.0], tokens=10, seconds=1.0
+    )
+    assert said(probed) == "probe: without block.3 +0.012, least missed block.7 +0.000"
     evaluated = e.Evaluated(step=5, branch=0, loss=4.8123, perplexity=123.0, tokens=10, seconds=1.0)
     assert said(evaluated).startswith("validation 4.812")
     refused = e.CommandRefused(
