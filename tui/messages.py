@@ -44,6 +44,26 @@ class StepPicked(Message):
         self.step = step
 
 
+class ChartZoomed(Message):
+    """The mouse wheel turned over a chart."""
+
+    def __init__(self, step: int, factor: float) -> None:
+        super().__init__()
+        self.step = step
+        """What stays where it is."""
+        self.factor = factor
+        """Above 1: closer."""
+
+
+class ChartPanned(Message):
+    """A chart was dragged, or the wheel turned sideways."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+        """Of the steps shown; below 0: back."""
+
+
 class RunOpened(Message):
     """A run was chosen on the home screen."""
 

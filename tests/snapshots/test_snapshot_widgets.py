@@ -10,6 +10,7 @@ import pytest
 from textual.app import App, ComposeResult
 from told_run import BEGAN_S, hardware, memory, told_store
 
+from tui.screens.marks import marks_of
 from tui.state.store import RunStore
 from tui.widgets.chart import Chart, ChartView, Plotted
 from tui.widgets.event_feed import EventFeed, FeedView
@@ -58,8 +59,7 @@ def loss_of(store: RunStore, **more: Any) -> ChartView:
         Plotted(label, store.series[name], store.series[name].version, kind, store.series[name].last)
         for name, (label, kind) in kinds.items()
     )
-    ticks, saved = tuple(t.step for t in store.ticks), tuple(c.step for c in store.checkpoints)
-    return ChartView("loss", curves, ticks, saved, store.total_steps, **more)
+    return ChartView("loss", curves, marks_of(store), total_steps=store.total_steps, **more)
 
 
 def slots_of(store: RunStore, selected: int | None = None) -> WaterfallView:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from textual.content import Content
 
-from engine.protocol.events import CheckpointSaved
 from engine.text import one_line, sanitise
+from tui.screens.marks import marks_of
 from tui.screens.source import Player
 from tui.state.choices import Choices
-from tui.state.facts import AWAY, Tick
+from tui.state.facts import AWAY
 from tui.state.formatting import duty
 from tui.state.store import RunStore
 from tui.widgets.chart import ChartView, Plotted
@@ -31,30 +29,13 @@ def chart_view(store: RunStore, choices: Choices, whole: RunStore | None = None)
     """
     run = whole or store
     at = store.branch if whole is not None else None
-
-    def leads(mark: Tick | CheckpointSaved) -> bool:
-        return run.leads(mark.branch, mark.step, at)
-
-    def apart(marks: Sequence[Tick | CheckpointSaved]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Steps of marks on the line to the moment shown, and of the others."""
-        return (
-            tuple(mark.step for mark in marks if leads(mark)),
-            tuple(mark.step for mark in marks if not leads(mark)),
-        )
-
-    ticks, left_ticks = apart(run.ticks)
-    checkpoints, left_checkpoints = apart(run.checkpoints)
     return ChartView(
         title="loss",
         curves=tuple(
             Plotted(label, run.series[name], run.series[name].version, kind, store.series[name].last)
             for name, label, kind in _CURVES
         ),
-        ticks=ticks,
-        left_ticks=left_ticks,
-        checkpoints=checkpoints,
-        left_checkpoints=left_checkpoints,
-        forks=tuple(step for branch, step in run.series["loss"].forks.items() if branch),
+        marks=marks_of(run, at),
         branch=at,
         total_steps=run.total_steps,
         window=choices.window.span(run.step),

@@ -16,12 +16,13 @@ from engine.protocol.codec import Unknown
 from engine.text import one_line
 from tui.state.changes import Changes
 from tui.state.clean import clean
+from tui.state.curve import Track
 from tui.state.facts import AWAY, Lease, LinkState, Tick
 from tui.state.feed import FeedItem, describe
 from tui.state.forks import gone_back
 from tui.state.jobs import Jobs
 from tui.state.pending_commands import PendingCommands
-from tui.state.series import Series, Track
+from tui.state.series import Series
 from tui.state.slot_history import SlotHistory
 from tui.state.troubles import Alarms
 
@@ -147,6 +148,10 @@ class RunStore:
             if name in track.columns:
                 self.series[name].load(track, track.columns[name])
         self._dirty.add("loss")
+
+    def changed(self, *topics: str) -> None:
+        """What is drawn of these topics is not what it was, though no event came."""
+        self._dirty |= topics
 
     def set_link(self, status: str, detail: str = "", remedy: str = "") -> None:
         """How the cockpit is connected now."""
@@ -289,8 +294,9 @@ class RunStore:
     def _step_report(self, event: e.StepReport) -> None:
         self.report, self.report_wall_s, self.branch = event, self.wall_s, event.branch
         self.set_since = {}
-        for name in SCALARS:
-            self.series[name].append(event.branch, event.step, getattr(event, name), event.step - event.steps)
+        if event.step > self.series["loss"].last_step_of(event.branch):  # else the curves have it: a log read again
+            for name in SCALARS:
+                self.series[name].append(event.branch, event.step, getattr(event, name), event.step - event.steps)
         if self.slots.reported(event, self.wall_s):
             self._dirty.add("slots")
         self._dirty |= {"run", "loss"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
-from tui.state.series import Columns
+from tui.state.curve import Columns
 
 _BITS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 _FILL = [
@@ -28,11 +28,11 @@ class Canvas:
         self.width, self.height = width, height
         self.rows = [bytearray(width) for _ in range(height)]
 
-    def line(self, columns: Columns, low: float, high: float, scale: Scale, dotted: bool = False) -> None:
+    def line(self, columns: Columns, low: float, high: float, scale: Scale, pattern: int = 0xFF) -> None:
         """Draw a curve on an axis from `low` to `high` (already scaled).
 
         Each column reaches to its neighbour, so the line has no holes; where there are no values between two
-        that are, it runs straight. `dotted` leaves out every other column.
+        that are, it runs straight. `pattern`: which of eight columns are drawn, bit by bit.
         """
         bottom_px = self.height * 4 - 1
         per_unit = bottom_px / (high - low)
@@ -48,7 +48,7 @@ class Canvas:
                 for between in range(last_x + 1, x):
                     y = round(begin + (end - begin) * (between - last_x) / (x - last_x))
                     reach = max(min(y, last_bottom + 1), min(last_top - 1, y))
-                    self._bar(between, min(y, reach), max(y, reach), dotted)
+                    self._bar(between, min(y, reach), max(y, reach), pattern)
                     last_top = last_bottom = y
             from_top, to_bottom = top, bottom
             if last_x >= 0:
@@ -56,11 +56,11 @@ class Canvas:
                     from_top = last_bottom + 1
                 elif bottom < last_top - 1:
                     to_bottom = last_top - 1
-            self._bar(x, from_top, to_bottom, dotted)
+            self._bar(x, from_top, to_bottom, pattern)
             last_x, last_top, last_bottom = x, top, bottom
 
-    def _bar(self, x: int, top: int, bottom: int, dotted: bool) -> None:
-        if dotted and x % 2:
+    def _bar(self, x: int, top: int, bottom: int, pattern: int) -> None:
+        if not pattern >> (x & 7) & 1:
             return
         limit = self.height * 4 - 1
         if bottom < 0 or top > limit:

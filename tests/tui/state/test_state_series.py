@@ -9,7 +9,8 @@ from math import inf, nan
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.state.series import CAPACITY, Columns, Series
+from tui.state.curve import CAPACITY, Columns
+from tui.state.series import Series
 
 
 @dataclass

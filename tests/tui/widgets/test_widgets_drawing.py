@@ -12,12 +12,13 @@ from textual.geometry import Region
 from told_run import told_store
 
 from engine.protocol.events import MemorySplit, SlotRow
+from tui.state.curve import Columns
 from tui.state.formatting import fixed
-from tui.state.series import Columns, Series
+from tui.state.series import Series
 from tui.state.slot_history import SlotTick
 from tui.widgets.axes import Span, grown, label, log_ticks, ticks
 from tui.widgets.braille import Canvas
-from tui.widgets.chart import Chart, ChartView, Plotted
+from tui.widgets.chart import Chart, ChartView, Mark, Plotted
 from tui.widgets.event_feed import EventFeed, FeedView
 from tui.widgets.lines import Lines
 from tui.widgets.sparkline import sparkline
@@ -130,7 +131,7 @@ async def test_the_legend_shows_the_newest_values_and_the_axis_the_marks() -> No
     chart = Chart()
     async with Alone(chart).run_test(size=(100, 20)) as pilot:
         loss = store.series["loss"]
-        chart.show(replace(view_of(loss), ticks=(412,), checkpoints=(200,)))
+        chart.show(replace(view_of(loss), marks=(Mark(412, "action"), Mark(200, "checkpoint"))))
         await pilot.pause()
         rows = rows_of(chart)
         assert fixed(loss.last) in rows[0]

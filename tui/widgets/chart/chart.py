@@ -1,0 +1,201 @@
+"""A line chart in braille, with what happened along it, a crosshair, and the mouse to zoom and pan.
+
+The cockpit, the replay, pages and the compare screen feed it a `ChartView`. It keeps its axes still as long as it can,
+and draws from the curves' min/max levels, so a million points cost what a thousand do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import inf, log10
+from typing import ClassVar
+
+from tui.state.curve import Columns
+from tui.state.series import Series
+from tui.state.smoothing import smoothed, smoothed_at
+from tui.widgets.axes import Span
+from tui.widgets.braille import extent
+from tui.widgets.chart.curves import (
+    DOTTED,
+    PATTERNS,
+    SOLID,
+    Cell,
+    Grid,
+    paint_letters,
+    paint_line,
+    paint_points,
+    runs,
+)
+from tui.widgets.chart.frame import GUTTER, Frame, domain
+from tui.widgets.chart.legend import curve_look, legend
+from tui.widgets.chart.marks import in_sight, paint_stems
+from tui.widgets.chart.pointer import Pointer
+from tui.widgets.chart.rulers import x_axis, y_labels
+from tui.widgets.chart.view import ChartView, Mark, Plotted
+from tui.widgets.lines import Lines, Pieces
+
+OUTLIERS = 0.02
+"""Share of a noisy curve's columns that may run off the axis at either end."""
+
+Drawn = list[tuple[Plotted, Columns]]
+
+
+class Chart(Pointer, Lines[ChartView]):
+    """Draws a `ChartView`."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "chart--axis", "chart--title", "chart--line", "chart--strong", "chart--points", "chart--dim",
+        "chart--tick", "chart--checkpoint", "chart--bad", "chart--crosshair", "chart--here",
+        *(f"chart--run-{colour}" for colour in range(len(PATTERNS))),
+    }  # fmt: skip
+    DEFAULT_CSS = """
+    Chart { height: 1fr; min-height: 4; }
+    Chart > .chart--axis { color: $text-muted; }
+    Chart > .chart--title { color: $foreground; text-style: bold; }
+    Chart > .chart--line { color: $primary; }
+    Chart > .chart--strong { color: $text-accent; text-style: bold; }
+    Chart > .chart--points { color: $text-success; text-style: bold; }
+    Chart > .chart--dim { color: $text-disabled; }
+    Chart > .chart--tick { color: $foreground; text-style: bold; }
+    Chart > .chart--checkpoint { color: $foreground 70%; }
+    Chart > .chart--bad { color: $text-error; text-style: bold; }
+    Chart > .chart--crosshair { color: $foreground; }
+    Chart > .chart--here { color: $foreground; text-style: bold reverse; }
+    Chart > .chart--run-0 { color: #5f87d7; }
+    Chart > .chart--run-1 { color: #d7875f; }
+    Chart > .chart--run-2 { color: #87af5f; }
+    Chart > .chart--run-3 { color: #af87d7; }
+    Chart > .chart--run-4 { color: #afaf5f; }
+    Chart > .chart--run-5 { color: #5fafaf; }
+    Chart > .chart--run-6 { color: #d7708f; }
+    Chart > .chart--run-7 { color: #a0a0a0; }
+    Chart:light > .chart--run-0 { color: #2f5fb0; }
+    Chart:light > .chart--run-1 { color: #b0521f; }
+    Chart:light > .chart--run-2 { color: #4f7f1f; }
+    Chart:light > .chart--run-3 { color: #7f4fb0; }
+    Chart:light > .chart--run-4 { color: #77700f; }
+    Chart:light > .chart--run-5 { color: #1f7f7f; }
+    Chart:light > .chart--run-6 { color: #b03f67; }
+    Chart:light > .chart--run-7 { color: #606060; }
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._y = Span()
+        self._y_of: tuple[str, bool, int] = ("", False, 0)
+
+    # -- drawing -----------------------------------------------------------------------------------------
+
+    def draw(self, view: ChartView, width: int, height: int) -> list[Pieces]:
+        start, end = domain(view)
+        first = next((c for c in view.curves if c.kind == "line"), None)
+        at = view.crosshair if view.crosshair is not None else view.cursor
+        mean = None
+        if view.smoothing and first is not None:
+            at = first.series.last_step if at is None else at
+            mean = smoothed_at(first.series, at, view.smoothing, view.branch)
+        head = legend(view, view.marks, mean, width, self.look)
+        with_labels = height >= 7 and not view.small
+        rows = height - 1 - (not view.small) - with_labels
+        cells = width - GUTTER
+        if rows < 2 or cells < 8:
+            return [head]
+        drawn = self._columns(view, start, end, cells)
+        low, high = self._range(view, drawn, start, end)
+        if low > high:
+            return [head, *[[]] * (rows // 2), [(view.empty.center(width), self.look("axis"))]]
+        frame = Frame(start, end, low, high, cells, rows, view.log)
+        marks = in_sight(view.marks, frame)
+        grid = self._grid(view, drawn, marks, frame)
+        self._cursor(view, grid, frame)
+        names = y_labels(frame)
+        axis = self.look("axis")
+        out = [head]
+        for y, cells_row in enumerate(grid):
+            name = names.get(y)
+            out.append([(f"{name:>6}┤" if name else "      │", axis), *runs(cells_row)])
+        if not view.small:
+            out.extend(x_axis(view, marks, frame, with_labels, self.look))
+        return out
+
+    def _columns(self, view: ChartView, start: float, end: float, cells: int) -> Drawn:
+        """What lies under each pixel column, of curves and of points too dense to tell apart."""
+        drawn = [
+            (c, c.series.live(start, end, cells * 2, view.branch)) for c in view.curves if c.kind != "points"
+        ]
+        if view.smoothing:
+            means = [
+                (
+                    replace(c, kind="strong"),
+                    smoothed(c.series, start, end, cells * 2, view.smoothing, view.branch),
+                )
+                for c in view.curves
+                if c.kind == "line"
+            ]
+            drawn += means
+        dense = [c for c in view.curves if c.kind == "points" and _count(c.series, start, end) > cells // 2]
+        return drawn + [(c, c.series.live(start, end, cells * 2, view.branch)) for c in dense]
+
+    def _grid(self, view: ChartView, drawn: Drawn, marks: list[Mark], frame: Frame) -> Grid:
+        blank = (" ", self.rich_style)
+        grid = [[blank] * frame.cells for _ in range(frame.rows)]
+        dim = self.look("dim")
+        for curve in view.curves:
+            if curve.kind != "points":
+                left = curve.series.abandoned(frame.start, frame.end, frame.cells * 2, view.branch)
+                paint_line(grid, left, frame, dim, DOTTED)
+        several = sum(curve.colour is not None for curve in view.curves)
+        for curve, columns in drawn:
+            behind = view.smoothing and curve.kind == "line" and curve.colour is not None
+            look = dim if behind else self.look(curve_look(curve))
+            paint_line(
+                grid, columns, frame, look, PATTERNS[curve.colour] if curve.colour is not None else SOLID
+            )
+            if curve.colour is not None and several > 1 and not behind and not view.small:
+                paint_letters(grid, columns, frame, look, curve.colour, several)
+        for curve in view.curves:
+            if curve.kind == "points" and curve not in (other for other, _ in drawn):
+                paint_points(grid, curve.series, view.branch, frame, self.look("points"), dim)
+        main = next(
+            (c for curve, c in reversed(drawn) if curve.kind == "strong"), drawn[0][1] if drawn else None
+        )
+        paint_stems(grid, marks, main, frame, self.look)
+        return grid
+
+    def _range(self, view: ChartView, drawn: Drawn, start: float, end: float) -> tuple[float, float]:
+        scale = log10 if view.log else float
+        low, high = inf, -inf
+        for curve, columns in drawn:
+            a, b = extent(columns, scale, OUTLIERS if curve.kind == "line" else 0.0)
+            low, high = min(low, a), max(high, b)
+        for curve in view.curves:
+            if curve.kind == "points" and curve not in (other for other, _ in drawn):
+                for step, value, _ in curve.series.points():
+                    if start <= step <= end and (value > 0 or not view.log):
+                        low, high = min(low, scale(value)), max(high, scale(value))
+        if low > high:
+            return low, high
+        y_of = (view.title, view.log, view.window[1] - view.window[0] if view.window else 0)
+        if self._y_of != y_of:
+            self._y, self._y_of = Span(), y_of
+        return self._y.fit(low, high)
+
+    def _cursor(self, view: ChartView, grid: Grid, frame: Frame) -> None:
+        if view.cursor is not None and frame.shows(view.cursor):
+            at = frame.column(view.cursor)
+            dim = self.look("dim")
+            for row in grid:
+                row[at + 1 :] = [(char, dim) for char, _ in row[at + 1 :]]
+            self._upright(grid, at, ("│", self.look("tick")))
+        if view.crosshair is not None and frame.shows(view.crosshair):
+            self._upright(grid, frame.column(view.crosshair), ("╎", self.look("crosshair")))
+
+    def _upright(self, grid: Grid, at: int, line: Cell) -> None:
+        """A line through a column, behind what stands there."""
+        for row in grid:
+            if row[at][0] in " ┊│":
+                row[at] = line
+
+
+def _count(series: Series, start: float, end: float) -> int:
+    return sum(start <= step <= end for step, _, _ in series.points())

@@ -1,0 +1,58 @@
+"""Curves on a grid of cells: lines in braille, points, and the letters that tell several alike apart."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from rich.style import Style
+
+from tui.state.curve import Columns
+from tui.state.series import Series
+from tui.widgets.braille import CHARS, Canvas
+from tui.widgets.chart.frame import Frame
+from tui.widgets.lines import Pieces
+
+Cell = tuple[str, Style]
+Grid = list[list[Cell]]
+
+SOLID, DOTTED = 0xFF, 0x55
+PATTERNS = (SOLID, 0x3F, DOTTED, 0x0F, 0x5F, 0x33, 0x77, 0x11)
+"""Which of eight pixel columns a curve of each colour is drawn in."""
+LETTERS = "ABCDEFGH"
+"""Written on curves of several colours, one in `LETTER_EVERY` cells."""
+LETTER_EVERY = 24
+
+
+def paint_line(grid: Grid, columns: Columns, frame: Frame, style: Style, pattern: int = SOLID) -> None:
+    """Lay a curve over the grid: where it has dots, they replace what was there."""
+    canvas = Canvas(frame.cells, frame.rows)
+    canvas.line(columns, frame.low, frame.high, frame.scale, pattern)
+    for row, dots in zip(grid, canvas.rows, strict=True):
+        for x, bits in enumerate(dots):
+            if bits:
+                row[x] = (CHARS[bits], style)
+
+
+def paint_letters(grid: Grid, columns: Columns, frame: Frame, style: Style, colour: int, of: int) -> None:
+    """The letter of a curve on it, those of the other curves in other places."""
+    first = LETTER_EVERY // 2 + colour * LETTER_EVERY // max(of, 1)
+    for cell in range(first % LETTER_EVERY, frame.cells, LETTER_EVERY):
+        if columns.low[2 * cell] <= columns.high[2 * cell]:
+            y = frame.height_at(columns, cell)
+            if y is not None:
+                grid[y][cell] = (LETTERS[colour], style)
+
+
+def paint_points(
+    grid: Grid, series: Series, branch: int | None, frame: Frame, live: Style, left: Style
+) -> None:
+    """A mark for each value, those of the way to `branch` on top."""
+    for step, value, leads in sorted(series.points(branch), key=lambda point: point[2]):
+        y = frame.row(value) if frame.shows(step) else None
+        if y is not None:
+            grid[y][frame.column(step)] = ("●", live) if leads else ("○", left)
+
+
+def runs(cells: list[Cell]) -> Pieces:
+    """Neighbours of one style as one piece."""
+    return [("".join(c for c, _ in run), style) for style, run in groupby(cells, key=lambda cell: cell[1])]

@@ -1,0 +1,78 @@
+"""The row above a plot: what each curve is and says, and at the right what is chosen to be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tui.state.formatting import fixed
+from tui.widgets.chart.curves import LETTERS
+from tui.widgets.chart.marks import GLYPHS, LOOKS, Look
+from tui.widgets.chart.view import ChartView, Mark, MarkKind, Plotted
+from tui.widgets.lines import Pieces, length
+
+SIGNS = {"line": "⣿", "strong": "━", "points": "●"}
+MARK_NAMES: dict[MarkKind, str] = {
+    "action": "operator", "alarm": "alarm", "checkpoint": "checkpoint", "fork": "went back",
+}  # fmt: skip
+
+
+def legend(view: ChartView, marks: Sequence[Mark], mean: float | None, width: int, look: Look) -> Pieces:
+    """One row of at most `width`; what does not fit is left out from the right.
+
+    Args:
+        view: with a crosshair, values are those there.
+        marks: of which a word is said where there is room.
+        mean: the smoothed value of the first line, where one is drawn.
+        width: columns.
+        look: from the name of a component class to its style.
+    """
+    axis = look("axis")
+    row: Pieces = [(view.title, look("title"))]
+    for curve in view.curves:
+        value = curve.value
+        if view.crosshair is not None:
+            value = curve.series.value_at(view.crosshair, view.branch)
+        ink = look(curve_look(curve))
+        sign = SIGNS[curve.kind] if curve.colour is None else LETTERS[curve.colour]
+        entry: Pieces = [("  ", axis)]
+        if len(view.curves) > 1 or view.smoothing:
+            entry += [(sign, ink), (f" {curve.label} " if width >= 48 else " ", axis)]
+        row += _if_room(row, [*entry, (fixed(value), ink)], width)
+    if view.smoothing and mean is not None:
+        name = f" smoothed {view.smoothing:g} " if width >= 48 else " "
+        row += _if_room(
+            row, [("  ", axis), ("━", look("strong")), (name, axis), (fixed(mean), look("strong"))], width
+        )
+    said = [[(f"{word}  ", axis)] for word in _chosen(view)]
+    for kind, name in MARK_NAMES.items():
+        if not view.small and any(mark.kind == kind and not mark.left for mark in marks):
+            said.append([(GLYPHS[kind], look(LOOKS[kind])), (f" {name}  ", axis)])
+    right: Pieces = []
+    for word in said:
+        if length(row) + length(right) + length(word) + 1 <= width:
+            right += word
+    right = [*right[:-1], (right[-1][0].rstrip(), right[-1][1])] if right else []
+    room = width - length(row) - length(right)
+    return [*row, (" " * room, axis), *right] if right and room >= 1 else row
+
+
+def curve_look(curve: Plotted) -> str:
+    """The component class of a curve."""
+    return curve.kind if curve.colour is None else f"run-{curve.colour}"
+
+
+def _chosen(view: ChartView) -> list[str]:
+    words = []
+    if view.crosshair is not None:
+        words.append(f"at {view.x_label(view.crosshair, 1)}")
+    if view.smoothing and all(curve.colour is not None for curve in view.curves):
+        words.append(f"smoothed {view.smoothing:g}")
+    if view.log:
+        words.append("log")
+    if view.window is not None and not view.small:
+        words.append(f"{view.x_name} {max(view.window[0], 0):,} to {view.window[1]:,}")
+    return words
+
+
+def _if_room(row: Pieces, more: Pieces, width: int) -> Pieces:
+    return more if length(row) + length(more) <= width else []

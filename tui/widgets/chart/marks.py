@@ -1,0 +1,73 @@
+"""What happened, on the curve and on the axis below it: the operator's actions, checkpoints, evaluations, alarms.
+
+An action and an alarm stand on the curve with a stem to the axis; the rest stands on the axis. What lies on a branch
+that was left is hollow and dim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from rich.style import Style
+
+from tui.state.curve import Columns
+from tui.widgets.chart.curves import Cell, Grid
+from tui.widgets.chart.frame import Frame
+from tui.widgets.chart.view import Mark, MarkKind
+
+GLYPHS: dict[MarkKind, str] = {
+    "evaluation": "●", "checkpoint": "◆", "fork": "↶", "action": "▲", "alarm": "!",
+}  # fmt: skip
+"""Later ones stand on top of earlier ones."""
+HOLLOW: dict[MarkKind, str] = {
+    "evaluation": "○", "checkpoint": "◇", "fork": "↶", "action": "△", "alarm": "¡",
+}  # fmt: skip
+LOOKS: dict[MarkKind, str] = {
+    "evaluation": "points", "checkpoint": "checkpoint", "fork": "tick", "action": "tick", "alarm": "bad",
+}  # fmt: skip
+STEM = "┊"
+ON_THE_CURVE: tuple[MarkKind, ...] = ("action", "alarm")
+
+Look = Callable[[str], Style]
+
+
+def in_sight(marks: Iterable[Mark], frame: Frame) -> list[Mark]:
+    """Those on the plot; of a kind with too many to tell apart, the newest alone."""
+    shown = [mark for mark in marks if frame.shows(mark.step)]
+    crowd = {
+        kind for kind in ("checkpoint", "evaluation") if sum(m.kind == kind for m in shown) > frame.cells // 4
+    }
+    newest = {kind: max(m.step for m in shown if m.kind == kind) for kind in crowd}
+    return [m for m in shown if m.kind not in crowd or m.step == newest[m.kind]]
+
+
+def paint_stems(grid: Grid, marks: Sequence[Mark], columns: Columns | None, frame: Frame, look: Look) -> None:
+    """Actions and alarms on the curve `columns`; with no curve, stems alone."""
+    standing = [mark for mark in marks if mark.kind in ON_THE_CURVE and not mark.left]
+    if len(standing) > frame.cells // 3:
+        return  # a thicket: the axis shows where
+    for mark in sorted(standing, key=lambda mark: ON_THE_CURVE.index(mark.kind)):
+        x = frame.column(mark.step)
+        top = frame.height_at(columns, x) if columns is not None else None
+        stem = (STEM, look("bad" if mark.kind == "alarm" else "dim"))
+        for y in range((-1 if top is None else top) + 1, frame.rows):
+            if grid[y][x][0] == " ":
+                grid[y][x] = stem
+        if top is not None:
+            grid[top][x] = (GLYPHS[mark.kind], look(LOOKS[mark.kind]))
+
+
+def paint_axis(line: list[Cell], marks: Sequence[Mark], frame: Frame, look: Look) -> None:
+    """Every mark on the axis, what matters most on top."""
+    order = list(GLYPHS)
+    for mark in sorted(marks, key=lambda mark: (not mark.left, order.index(mark.kind))):
+        glyph, style = (
+            (HOLLOW[mark.kind], look("dim")) if mark.left else (GLYPHS[mark.kind], look(LOOKS[mark.kind]))
+        )
+        line[frame.column(mark.step)] = (glyph, style)
+
+
+def nearest(marks: Iterable[Mark], step: int, within: int | None = None) -> Mark | None:
+    """The mark nearest to a step; of several as near, one on the way to what is shown, then the last told."""
+    close = [mark for mark in marks if within is None or abs(mark.step - step) <= within]
+    return min(reversed(close), key=lambda mark: (abs(mark.step - step), mark.left), default=None)
