@@ -16,6 +16,7 @@ from typing import Any
 from rich.text import Text
 from textual import on, work
 from textual.app import App
+from textual.events import Resize
 from textual.screen import Screen
 
 from engine.errors import SlotdeckError
@@ -23,8 +24,13 @@ from engine.text import one_line
 from tui.messages import HomeAsked, ProfileChosen, RunLeft, RunOpened
 from tui.settings import Settings, from_environment
 from tui.state.store import RunStore
+from tui.terminal.driver import driver_class
+from tui.terminal.painter import Painter
 from tui.terminal_size import ensure_size
 from tui.theme import THEMES
+
+THIN_BYTES_PER_S = 2000
+"""To a terminal behind a thin line, on average; what a key asks for is drawn at once."""
 
 Start = Callable[[str], Path]
 """Creates a run of the named profile, starts its engine and returns the run folder."""
@@ -46,7 +52,8 @@ class SlotdeckApp(App[int]):
         start: Start | None = None,
         read_only: bool = False,
     ) -> None:
-        super().__init__()
+        self.painter = Painter(THIN_BYTES_PER_S if settings.thin else None)
+        super().__init__(driver_class=driver_class())
         self._read_only = read_only
         self._first = first
         self._settings = settings
@@ -58,6 +65,10 @@ class SlotdeckApp(App[int]):
     def get_default_screen(self) -> Screen[None]:
         """The screen everything else lies on: home, a cockpit or a replay."""
         return self._first(self._settings)
+
+    def on_resize(self, event: Resize) -> None:
+        """Nothing that is on the terminal can be counted on."""
+        self.painter.resize(event.size.width, event.size.height)
 
     def notify(self, message: str, **options: Any) -> None:
         """A word in the corner: any text, never markup, safe to draw."""
