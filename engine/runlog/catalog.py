@@ -5,48 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.errors import SlotdeckError, nearest
-from engine.protocol import codec
-from engine.protocol import events as ev
-from engine.runlog.index import History
-from engine.runlog.lock import is_live
-from engine.runlog.parent import read_parent
-from engine.runlog.restarts import awaited
+from engine.runlog.summary import RunSummary, summarise
 from engine.text import one_line
 
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """A run in one row."""
-
-    path: Path
-    run_id: str
-    profile_name: str
-    state: str
-    """As the engine last said; `unreadable` if the log cannot be read, empty before its first event."""
-    live: bool
-    """An engine holds its lock now, or is awaited."""
-    step: int
-    total_steps: int
-    loss: float | None
-    """The last reported training loss."""
-    val_loss: float | None
-    """The last measured validation loss."""
-    started_wall_s: float | None
-    ended_wall_s: float | None
-    """When it said its last word; None while it is live."""
-    size_bytes: int
-    """Everything in the folder, checkpoints included."""
-    outcome: str
-    """`finished`, `stopped`, `failed`; `killed` if an engine went without a word; empty while it is live."""
-    parent: str = ""
-    """The run it was forked from, or whose commands it repeats."""
-    reason: str = ""
-    """Why it failed; while an engine is awaited, `engine restarting (2 of 3)`."""
+__all__ = ["RunSummary", "create_run", "find_run", "is_run_dir", "list_runs", "run_dirs", "summarise"]
 
 
 def create_run(
@@ -100,70 +66,7 @@ def list_runs(runs_dir: Path) -> list[RunSummary]:
     Raises:
         SlotdeckError: the folder cannot be read.
     """
-    return [summarise(path) for path in reversed(_run_dirs(runs_dir))]
-
-
-def summarise(run_dir: Path) -> RunSummary:
-    """One run's row, whatever state its log is in."""
-    at_work = is_live(run_dir) is not None
-    expected = "" if at_work else awaited(run_dir)
-    live = at_work or bool(expected)
-    reason = ""
-    started: ev.RunStarted | None = None
-    step, loss, val_loss, state, outcome = 0, None, None, "", ""
-    span = (0.0, 0.0)
-    try:
-        history = History(run_dir, raw_reports=0)
-    except SlotdeckError:
-        state = "unreadable"
-    else:
-        span = history.span
-        # In the order they were logged: the newest word on the step and the state counts.
-        for entry in sorted(history.latest.values()):
-            match codec.decode(entry.kind, entry.payload):
-                case ev.RunStarted() as started:
-                    step, state, outcome, reason = started.step, "starting", "", ""
-                case ev.StateChanged() as changed:
-                    step, state = changed.step, changed.state
-                case ev.StepReport() as report:
-                    step, loss = report.step, report.loss
-                case ev.Evaluated() as evaluated:
-                    val_loss = evaluated.loss
-                case ev.RunEnded() as ended:
-                    step, outcome, state = ended.step, ended.outcome, "ended"
-                    reason = ended.reason if ended.outcome == "failed" else ""
-                case _:
-                    pass
-    if live:
-        outcome, reason = "", expected
-    elif started is not None and not outcome:
-        outcome = "killed"
-    return RunSummary(
-        path=run_dir,
-        run_id=one_line(run_dir.name),
-        profile_name=one_line(started.profile_name) if started else "",
-        state=one_line(state),
-        live=live,
-        step=step,
-        total_steps=started.total_steps if started else 0,
-        loss=loss,
-        val_loss=val_loss,
-        started_wall_s=span[0] or None,
-        ended_wall_s=None if live else span[1] or None,
-        size_bytes=_size_of(run_dir),
-        outcome=one_line(outcome),
-        reason=one_line(reason, 1024),
-        parent=_parent_of(run_dir),
-    )
-
-
-def _parent_of(run_dir: Path) -> str:
-    """A fork or a rerun says it before its engine does."""
-    try:
-        parent = read_parent(run_dir)
-    except SlotdeckError:
-        return ""
-    return one_line(parent.run) if parent else ""
+    return [summarise(path) for path in reversed(run_dirs(runs_dir))]
 
 
 def find_run(text: str, runs_dir: Path) -> Path:
@@ -180,7 +83,7 @@ def find_run(text: str, runs_dir: Path) -> Path:
             return as_path
         what = "is not a run folder: it has no log/" if os.path.exists(as_path) else "does not exist"
         raise SlotdeckError(f"{one_line(text)} {what}", "list the runs with `slotdeck runs`")
-    names = {path.name: path for path in _run_dirs(runs_dir)}
+    names = {path.name: path for path in run_dirs(runs_dir)}
     if text in names:
         return names[text]
     if not names:
@@ -209,24 +112,17 @@ def is_run_dir(path: Path) -> bool:
         return False
 
 
-def _run_dirs(runs_dir: Path) -> list[Path]:
+def run_dirs(runs_dir: Path) -> list[Path]:
+    """Every run folder, oldest first; none when there is no such folder.
+
+    Raises:
+        SlotdeckError: the folder cannot be read.
+    """
     try:
-        return sorted(path for path in runs_dir.iterdir() if is_run_dir(path))
+        return sorted(path for path in runs_dir.iterdir() if path.name[0] != "." and is_run_dir(path))
     except FileNotFoundError:
         return []
     except OSError as error:
         raise SlotdeckError(
             f"{runs_dir} cannot be read: {error.strerror}", "give another --runs folder"
         ) from None
-
-
-def _size_of(folder: Path) -> int:
-    """Bytes of all files below; what vanishes meanwhile counts nothing."""
-    total = 0
-    for base, _, files in os.walk(folder):
-        for name in files:
-            try:
-                total += os.lstat(os.path.join(base, name)).st_size
-            except OSError:
-                continue
-    return total
