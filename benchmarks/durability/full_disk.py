@@ -139,9 +139,13 @@ class Patient:
             self.tally.wrong.append(f"{what}: {error}")
 
     def _recover(self, what: str, step: int) -> None:
+        """A checkpoint of a later step: one that was under way when the disk filled may be sealed first."""
         began_s = time.monotonic()
         try:
             saved = self.operator.expect(e.CheckpointSaved, within_s=RESUMES_WITHIN_S)
+            while saved is not None and saved.step <= step:
+                left_s = RESUMES_WITHIN_S - (time.monotonic() - began_s)
+                saved = self.operator.expect(e.CheckpointSaved, within_s=left_s)
         except TimeoutError:
             saved = None
         seconds = time.monotonic() - began_s
@@ -151,11 +155,9 @@ class Patient:
         if saved is None:
             alive = not self._nursery.ended(self.pid)
             self.tally.wrong.append(
-                f"{what}: nothing was saved again; the engine is {'alive' if alive else 'gone'}"
+                f"{what}: nothing later was saved; the engine is {'alive' if alive else 'gone'}"
             )
             raise RuntimeError(self.tally.wrong[-1])
-        if saved.step <= step:
-            self.tally.wrong.append(f"{what}: training stood still")
 
     def _step(self) -> int:
         report = self.operator.expect(e.StepReport)

@@ -46,8 +46,14 @@ class Unknown:
 
 
 def encode(value: Event | Message) -> bytes:
-    """The payload. The frame's kind is `value.KIND`."""
-    return _encoder.encode(value)
+    """The payload. The frame's kind is `value.KIND`.
+
+    Half characters, as Python has them for the bytes of a file name that is not UTF-8, become `\\udcNN`.
+    """
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        return _encoder.encode(_escaped(msgspec.to_builtins(value)))
 
 
 def decode(kind: int, payload: bytes) -> Event | Message | Unknown:
@@ -89,3 +95,16 @@ def _nested(hint: object) -> str:
     if typing.get_origin(hint) in (list, typing.Union, types.UnionType):
         return next(filter(None, map(_nested, typing.get_args(hint))), "")
     return ""
+
+
+def _escaped(value: Any) -> Any:
+    """Built-in values whose every text can be written as UTF-8."""
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case list() | tuple():
+            return [_escaped(item) for item in value]
+        case dict():
+            return {_escaped(key): _escaped(item) for key, item in value.items()}
+        case _:
+            return value

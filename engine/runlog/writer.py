@@ -77,7 +77,7 @@ class LogWriter:
             SlotdeckError: the folder cannot be written, or a newer slotdeck wrote the log.
         """
         self._folder = run_dir / "log"
-        self._run_id = run_id
+        self._run_id = one_line(run_id)  # of a folder whose name need not be UTF-8
         self._on_frames = on_frames
         self._clock_ns = clock_ns
         self._wall = wall
