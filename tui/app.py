@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import getpass
 import os
+import shlex
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 from textual import on, work
@@ -21,7 +22,7 @@ from textual.screen import Screen
 
 from engine.errors import SlotdeckError
 from engine.text import one_line
-from tui.messages import HomeAsked, ProfileChosen, RunLeft, RunOpened
+from tui.messages import HomeAsked, LaunchAsked, MomentOpened, PipelinesAsked, ProfileChosen, RunLeft, RunOpened, StartRefused
 from tui.settings import Settings, from_environment
 from tui.state.store import RunStore
 from tui.terminal.driver import driver_class
@@ -32,8 +33,11 @@ from tui.theme import THEMES
 THIN_BYTES_PER_S = 2000
 """To a terminal behind a thin line, on average; what a key asks for is drawn at once."""
 
-Start = Callable[[str], Path]
-"""Creates a run of the named profile, starts its engine and returns the run folder."""
+if TYPE_CHECKING:
+    from tui.link.log_file import LogFile
+
+Start = Callable[[str, tuple[str, ...]], Path]
+"""Creates a run of a profile with some keys set, starts its engine and returns the run folder."""
 
 
 class SlotdeckApp(App[int]):
@@ -98,27 +102,59 @@ class SlotdeckApp(App[int]):
         except (SlotdeckError, OSError) as error:
             self.notify(str(error), severity="error")
 
+    @on(MomentOpened)
+    def _open_moment(self, message: MomentOpened) -> None:
+        self.push_screen(replay_screen(message.path, self._settings, message.seq))
+
+    def log_of(self, run_dir: Path) -> LogFile:
+        """A run's log as lines, for the log page."""
+        from tui.link.log_file import LogFile
+
+        return LogFile(run_dir)
+
     @on(HomeAsked)
     def _go_home(self, message: HomeAsked) -> None:
         self.push_screen(home_screen(message.runs_dir, self._read_only))
 
+    @on(LaunchAsked)
+    def _launch(self, message: LaunchAsked) -> None:
+        from tui.screens.launch import LaunchScreen
+
+        self.push_screen(LaunchScreen(message.name, self._read_only))
+
+    @on(PipelinesAsked)
+    def _pipelines(self, message: PipelinesAsked) -> None:
+        self.push_screen(pipelines_screen(message.runs_dir, self._read_only))
+
     @on(ProfileChosen)
-    @work(thread=True)
-    def _start_profile(self, message: ProfileChosen) -> None:
+    def _profile_chosen(self, message: ProfileChosen) -> None:
         if self._read_only:
-            self.call_from_thread(
-                self.notify, "read-only: leave it and come back without --read-only to start runs"
-            )
-            return
-        if self._start is None:
-            self.call_from_thread(self.notify, f"start it with: slotdeck train {message.name}")
-            return
-        try:
-            run_dir = self._start(message.name)
-        except (SlotdeckError, OSError) as error:
-            self.call_from_thread(self.notify, str(error), severity="error", timeout=12)
+            self.notify("read-only: leave it and come back without --read-only to start runs")
+        elif self._start is None:
+            words = shlex.join(["slotdeck", "train", message.name, *(w for s in message.sets for w in ("--set", s))])
+            self.notify(f"start it with: {words}")
         else:
-            self.call_from_thread(self._open, RunOpened(run_dir, replay=False))
+            self._start_profile(message, self._start)
+
+    @work(thread=True)
+    def _start_profile(self, message: ProfileChosen, start: Start) -> None:
+        try:
+            run_dir = start(message.name, message.sets)
+        except (SlotdeckError, OSError) as error:
+            self.call_from_thread(self._refused, str(error))
+        else:
+            self.call_from_thread(self._started, run_dir)
+
+    def _refused(self, error: str) -> None:
+        """Said where it was asked for, if that place is still there."""
+        if not self.screen.post_message(StartRefused(error)) or not hasattr(self.screen, "on_start_refused"):
+            self.notify(error, severity="error", timeout=12)
+
+    def _started(self, run_dir: Path) -> None:
+        """The cockpit takes the place of the form that it was started from."""
+        if hasattr(self.screen, "on_start_refused"):
+            self.pop_screen()
+        self._open(RunOpened(run_dir, replay=False))
 
     @on(RunLeft)
     def _left(self, message: RunLeft) -> None:
@@ -153,7 +189,15 @@ def home_screen(runs_dir: Path, read_only: bool = False) -> Screen[None]:
     from tui.link.runs import HomeReader
     from tui.screens.home import HomeScreen
 
-    return HomeScreen(HomeReader(runs_dir).read, read_only)
+    return HomeScreen(HomeReader(runs_dir), read_only)
+
+
+def pipelines_screen(runs_dir: Path, read_only: bool = False) -> Screen[None]:
+    """Long jobs: those told in the runs folder, and those in the logs of its runs."""
+    from tui.link.pipelines import PipelinesReader
+    from tui.screens.pipelines import PipelinesScreen
+
+    return PipelinesScreen(PipelinesReader(runs_dir), read_only)
 
 
 def cockpit_screen(run_dir: Path, settings: Settings, read_only: bool = False) -> Screen[None]:
@@ -168,13 +212,13 @@ def cockpit_screen(run_dir: Path, settings: Settings, read_only: bool = False) -
     return CockpitScreen(store, link, settings, run_dir.name, client_id, read_only)
 
 
-def replay_screen(run_dir: Path, settings: Settings) -> Screen[None]:
-    """A cockpit and a player of the log in `run_dir`."""
+def replay_screen(run_dir: Path, settings: Settings, at_seq: int | None = None) -> Screen[None]:
+    """A cockpit and a player of the log in `run_dir`; with `at_seq` held at the moment of that event."""
     from tui.link.replay import ReplaySource
     from tui.screens.replay import ReplayScreen
 
     store = RunStore()
-    return ReplayScreen(store, ReplaySource(run_dir, store), settings, run_dir.name)
+    return ReplayScreen(store, ReplaySource(run_dir, store, at_seq=at_seq), settings, run_dir.name)
 
 
 def _run(

@@ -27,6 +27,22 @@ class SlotPicked(Message):
         self.slot = slot
 
 
+class SlotHovered(Message):
+    """The mouse came over another slot, or left them all."""
+
+    def __init__(self, slot: int | None) -> None:
+        super().__init__()
+        self.slot = slot
+
+
+class SortPicked(Message):
+    """The title of a column was clicked."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__()
+        self.column = column
+
+
 class MomentPicked(Message):
     """A place on the scrubber was clicked, or the mouse was dragged there."""
 
@@ -76,9 +92,20 @@ class RunOpened(Message):
 class ProfileChosen(Message):
     """A profile is to be started."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, sets: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.name = name
+        """A name on the shelf, or a file."""
+        self.sets = sets
+        """`key=value` words over it."""
+
+
+class StartRefused(Message):
+    """A run could not be started; sent to the screen that asked."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__()
+        self.error = error
 
 
 class HomeAsked(Message):
@@ -106,7 +133,20 @@ class CompareAsked(Message):
 
 
 class PipelinesAsked(Message):
-    """Long jobs are to be listed."""
+    """Long jobs of a folder of runs are to be listed."""
+
+    def __init__(self, runs_dir: Path) -> None:
+        super().__init__()
+        self.runs_dir = runs_dir
+
+
+class MomentOpened(Message):
+    """A run is to be shown as it was when one event had just been logged."""
+
+    def __init__(self, path: Path, seq: int) -> None:
+        super().__init__()
+        self.path = path
+        self.seq = seq
 
 
 class RunLeft(Message):

@@ -34,3 +34,8 @@ class Key:
     """Asks before it acts."""
     bar: int = 0
     """Rank in the key bar; 0: only in the help."""
+
+    @property
+    def first(self) -> str:
+        """The first of those printed: for where there is little room."""
+        return self.shown.split(" or ")[0]

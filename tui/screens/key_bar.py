@@ -1,52 +1,55 @@
-"""The bottom row: the keys that apply now, as many as fit, help always among them."""
+"""The bottom row: the keys that apply now, as many as fit, help always among them; a click does what the key does."""
 
 from __future__ import annotations
 
-from textual.content import Content
-from textual.widget import Widget
-
 from tui.keys import Key, Place, keys_for
+from tui.screens.link_row import Link, LinkRow
 
 
-class KeyBar(Widget):
+class KeyBar(LinkRow):
     """Drawn from the key table; a screen's `labels_now` says what an action would do just now: empty, nothing."""
 
     def __init__(self, place: Place) -> None:
         super().__init__(id="key-bar")
-        self._keys = sorted((key for key in keys_for(place) if key.bar), key=lambda key: key.bar)
-        self._shown: tuple[tuple[str, str], ...] = ()
+        self._place: Place = place
+
+    def on_mount(self) -> None:
+        """The keys are there with the first frame."""
+        self.redraw()
+
+    def on_resize(self) -> None:
+        """As many as fit now."""
+        self.redraw()
 
     def redraw(self) -> None:
-        """Repaint only when the hints differ."""
-        hints = self._hints()
-        if hints != self._shown:
-            self.refresh()
+        """Repaint only when they differ."""
+        self.show(self._links_now())
 
-    def render(self) -> Content:
-        """`key label` pairs."""
-        self._shown = self._hints()
-        pairs = [
-            Content.assemble((key, "bold $accent"), (f" {label}", "$quiet")) for key, label in self._shown
-        ]
-        return Content("   ").join(pairs)
-
-    def _hints(self) -> tuple[tuple[str, str], ...]:
+    def _links_now(self) -> list[Link]:
         now: dict[str, str] = getattr(self.screen, "labels_now", {})
         applies = [
-            (key.shown.split(" or ")[0], now.get(key.action, key.label))
-            for key in self._keys
-            if self._applies(key) and now.get(key.action, key.label)
+            (key, label)
+            for key in sorted((key for key in keys_for(self._place) if key.bar), key=lambda key: key.bar)
+            if self._applies(key) and (label := now.get(key.action, key.label))
         ]
-        keep, room = [], self.size.width - 2
-        last = applies[-2:]  # leave and help
-        room -= sum(len(key) + len(label) + 4 for key, label in last)
+        keep, last = [], applies[-2:]  # leave and help
+        room = self.size.width - 2 - sum(_width(key, label) for key, label in last)
         for key, label in applies[:-2]:
-            room -= len(key) + len(label) + 4
+            room -= _width(key, label)
             if room < 0:
                 break
             keep.append((key, label))
-        return (*keep, *last)
+        return [_link(key, label) for key, label in (*keep, *last)]
 
     def _applies(self, key: Key) -> bool:
         name = key.action.split("(")[0]
         return bool(self.screen.check_action(name, ()))
+
+
+def _link(key: Key, label: str) -> Link:
+    parts = ((key.first, "bold $accent"), (f" {label}", "$quiet"), ("   ", ""))
+    return Link(parts, key.action)
+
+
+def _width(key: Key, label: str) -> int:
+    return len(key.first) + len(label) + 4

@@ -1,102 +1,345 @@
-"""Everything that happened, in full: the feed's lines wrapped, samples as the model wrote them, newest last.
+"""The page of all that happened: every line of the run's log in full, newest last, and what the engine printed.
 
-Opened over a cockpit or a replay, which goes on below it.
+Opened over a cockpit or a replay, which goes on below it. Lines that the store no longer has come from `Past`, which
+the app hands in; they are read in a thread. Enter shows the run as it was at the selected line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal
 from textual.content import Content
-from textual.screen import Screen
-from textual.widgets import Static
+from textual.widgets import Input, Static
+from textual.worker import get_current_worker
 
+from engine.errors import SlotdeckError
+from tui.keys import Place, bindings
+from tui.messages import MomentOpened
+from tui.screens.link_row import LinkRow
+from tui.screens.log_bar import kind_links, state_links
+from tui.screens.log_rows import LogRows
+from tui.screens.log_text import as_text
+from tui.screens.page import RunPage, nothing_yet
+from tui.screens.source import Past, Player
 from tui.state.feed import FeedItem
-from tui.state.formatting import clock
-from tui.state.store import RunStore
+from tui.state.told import KINDS, LEVELS, Filter, Told
 
-LOOK_S = 0.5
-"""Between two looks for news."""
-_COLOURS = {"info": "$foreground", "good": "$success", "warning": "$warning", "error": "$error"}
+if TYPE_CHECKING:
+    from tui.screens.deck import Deck
+
+OUTPUT_S = 1.0
+"""Between two looks at what the engine prints."""
+CLIPBOARD_BYTES = 64 << 10
+"""More than that many terminals refuse; a file takes it."""
 
 
-class LogScreen(Screen[None]):
-    """Follows the run while its end is in sight, stays put while one reads further up."""
+class _Keeper(Protocol):
+    """The app."""
 
-    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("escape,q,f,enter", "dismiss", show=False),
-        Binding("question_mark", "none", show=False),
-    ]
+    def log_of(self, run_dir: Path) -> Past: ...
 
-    def __init__(self, store: RunStore, troubles: Callable[[int], list[Content]]) -> None:
-        """`troubles`: what is wrong just now, as rows of so many cells."""
-        super().__init__()
-        self._store = store
-        self._troubles = troubles
-        self._shown: tuple[int, FeedItem | None, int] = (0, None, 0)
 
-    def compose(self) -> ComposeResult:
-        """A title, the lines, the keys."""
-        yield Static(id="log-title")
+class LogScreen(RunPage):
+    """What keys and the mouse do to the lines."""
+
+    BINDINGS: ClassVar[list[Binding]] = bindings("log")  # type: ignore[assignment]
+    place: Place = "log"
+    DEFAULT_CSS = """
+    LogScreen { overflow: hidden hidden; }
+    LogScreen #log-now { display: none; height: auto; max-height: 40%; padding: 0 1; }
+    LogScreen.trouble #log-now { display: block; }
+    LogScreen.trouble #notice { display: none; }
+    LogScreen #log-kinds, LogScreen #log-state { height: 1; margin: 0 1; }
+    LogScreen #log-kinds { background: $surface; }
+    LogScreen #log-search { display: none; dock: bottom; height: 1; layer: over; background: $surface; padding: 0 1; }
+    LogScreen #log-search.open { display: block; }
+    LogScreen #log-search Static { width: 2; color: $accent; text-style: bold; }
+    LogScreen #log-search Input { width: 1fr; background: $surface; }
+    """
+
+    def __init__(self, deck: Deck, search: bool = False) -> None:
+        """`search`: with the search open."""
+        super().__init__(deck)
+        self._search_first = search
+        self._told = Told()
+        self._sought = ""
+        self._before_search = 0
+        """Where one was when the search was opened: the nearest hit is counted from there."""
+        self._reading = True
+        self._past: Past | None = None
+
+    def compose_page(self) -> ComposeResult:
+        """Troubles, filters, lines, and the search field over the keys."""
         yield Static(id="log-now")
-        with VerticalScroll(id="log"):
-            yield Static(id="log-lines")
-        yield Static(
-            Content.assemble(*_keys("↑ ↓", "line", "pgup pgdn", "page", "home end", "ends", "esc", "back")),
-            id="log-keys",
-        )
+        yield LinkRow(id="log-kinds")
+        yield LinkRow(id="log-state")
+        yield LogRows(self._told)
+        with Horizontal(id="log-search"):
+            yield Static(Content("/"))
+            yield Input(
+                placeholder="text or a regular expression; esc leaves", compact=True, select_on_focus=False
+            )
 
     def on_mount(self) -> None:
-        """The end first."""
-        self.query_one("#log").focus()
-        self.call_after_refresh(self.look)
-        self.set_interval(LOOK_S, self.look)
+        """The end first, or the moment that a replay shows; what is older as soon as it is read."""
+        super().on_mount()
+        self._past = cast("_Keeper", self.app).log_of(self.deck.source.run_dir)
+        self._told.take_feed(self.store.feed)
+        if self.deck.place == "replay":
+            self._lines.following = False
+        self._read_past()
+        self.set_interval(OUTPUT_S, self._look_at_output)
+        if self._search_first:
+            self.call_after_refresh(self.action_search)
 
-    def on_resize(self) -> None:
-        """Lines wrap anew."""
-        self.call_after_refresh(self.look)
+    def paint_page(self, topics: set[str]) -> None:
+        """News first, then what of them is in sight."""
+        if "feed" in topics and not self._told.take_feed(self.store.feed):
+            self._read_past()  # more came between two looks than the store keeps
+        wrong = self.deck.troubles(self.size.width - 2)
+        if self.has_class("trouble") != bool(wrong):
+            self.set_class(bool(wrong), "trouble")
+        if wrong or self.query_one("#log-now").display:
+            self.query_one("#log-now", Static).update(Content("\n").join(wrong))
+        self._draw()
 
-    def look(self) -> None:
-        """Show what there is, when it is not what was shown."""
-        items, log = list(self._store.feed), self.query_one("#log", VerticalScroll)
-        width = log.scrollable_content_region.width
-        wrong = self._troubles(self.size.width - 2)
-        self.set_class(bool(wrong), "trouble")
-        self.query_one("#log-now", Static).update(Content("\n").join(wrong))
-        now = (len(items), items[-1] if items else None, width)
-        if now == self._shown or width < 1:
+    @property
+    def _lines(self) -> LogRows:
+        return self.query_one(LogRows)
+
+    def _draw(self) -> None:
+        rows, width = self._lines, self.size.width - 2
+        rows.moment_seq = self.store.head_seq if self.deck.place == "replay" else None
+        rows.empty = nothing_yet(self._why_empty())
+        rows.paint()
+        self.query_one("#log-kinds", LinkRow).show(kind_links(self._told, width))
+        state = state_links(self._told, rows, width, reading=self._reading, searching=self._sought)
+        self.query_one("#log-state", LinkRow).show(state)
+
+    def _why_empty(self) -> str:
+        if self._reading:
+            return "reading the log…"
+        if self._told.filter.kind == "output":
+            return "The engine has printed nothing."
+        return "No such lines; esc shows all." if self._told.count else "Nothing has happened yet."
+
+    # -- what is older, and what the engine printed --------------------------------------------------------
+
+    @work(thread=True, exclusive=True, group="past")
+    def _read_past(self) -> None:
+        assert self._past is not None, "handed in when the page opens"
+        worker = get_current_worker()
+        try:
+            lines = self._past.lines(lambda: worker.is_cancelled)
+        except (SlotdeckError, OSError) as error:
+            self.app.call_from_thread(self._no_past, str(error))
+        else:
+            if not worker.is_cancelled:
+                self.app.call_from_thread(self._take_past, lines)
+
+    def _take_past(self, lines: list[FeedItem]) -> None:
+        rows, selected, first = self._lines, self._lines.selected, self._reading
+        self._reading = False
+        self._told.take_past(lines, self.store.feed)
+        if first and self.deck.place == "replay":
+            after = self._told.place_of(self.store.head_seq + 1)
+            at_end = not self._told.shown or self._told.shown[-1].seq <= self.store.head_seq
+            rows.at = len(self._told.shown) - 1 if at_end else max(0, after - 1)
+        elif selected is not None and not rows.following:
+            rows.at = self._told.place_of(selected.seq)
+        if self._sought:
+            self._find()
+        self._draw()
+
+    def _no_past(self, error: str) -> None:
+        self._reading = False
+        self.complain(error)
+
+    @work(thread=True, exclusive=True, group="output")
+    def _look_at_output(self) -> None:
+        assert self._past is not None, "handed in when the page opens"
+        if self._told.filter.kind != "output":
             return
-        self._shown, at_end = now, self._shown[1] is None or log.is_vertical_scroll_end
-        older = len(items) == self._store.feed.maxlen
-        title = f"What happened{f': the last {len(items)} lines' if older else ''}"
-        self.query_one("#log-title", Static).update(Content.assemble((title, "bold")))
-        self.query_one("#log-lines", Static).update(Content("\n").join(log_rows(items, width)))
-        if at_end:
-            log.scroll_end(animate=False)
+        try:
+            lines = self._past.output()
+        except OSError as error:
+            lines = [
+                FeedItem(0, 0.0, None, "output", "✗", f"cannot be read: {error.strerror or error}", "error")
+            ]
+        if lines is not None:
+            self.app.call_from_thread(self._take_output, lines)
 
+    def _take_output(self, lines: list[FeedItem]) -> None:
+        self._told.take_output(lines)
+        self._draw()
 
-def log_rows(items: Iterable[FeedItem], width: int) -> list[Content]:
-    """Rows of at most `width` cells."""
-    rows = [row for item in items for row in _item_rows(item, width)]
-    return rows or [Content.assemble(("nothing has happened yet", "$quiet"))]
+    # -- search ------------------------------------------------------------------------------------------
 
+    def action_search(self) -> None:
+        """Open the field."""
+        field = self.query_one("#log-search Input", Input)
+        self._before_search = self._lines.at
+        self.query_one("#log-search").add_class("open")
+        field.value = ""
+        field.focus()
 
-def _item_rows(item: FeedItem, width: int) -> Iterable[Content]:
-    step = f"{item.step:>9,}" if item.step is not None else " " * 9
-    head = f"{clock(item.wall_s)} {step}  "
-    colour = _COLOURS.get(item.level, "$foreground")
-    text = item.body or item.text
-    ink = "$foreground" if item.level == "good" else colour
-    lines = Content(text).wrap(max(8, width - len(head) - 2))
-    yield Content.assemble((head, "$quiet"), (f"{item.glyph} ", colour), (lines[0].plain, ink))
-    for line in lines[1:]:
-        yield Content.assemble(" " * (len(head) + 2), (line.plain, ink))
+    @on(Input.Changed, "#log-search Input")
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self.query_one("#log-search").has_class("open"):
+            self._sought = event.value
+            self._find(jump=True)
 
+    @on(Input.Submitted, "#log-search Input")
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._close_search()
 
-def _keys(*words: str) -> list[Content]:
-    pairs = zip(words[::2], words[1::2], strict=True)
-    return [Content.assemble((key, "bold $accent"), (f" {label}   ", "$quiet")) for key, label in pairs]
+    def _close_search(self) -> None:
+        self.query_one("#log-search").remove_class("open")
+        self.set_focus(None)
+
+    @work(exclusive=True, group="search")
+    async def _find(self, jump: bool = False) -> None:
+        """Search on, a piece at a time; with `jump` the nearest hit is then selected."""
+        from asyncio import sleep
+
+        for _ in self._told.seek(self._sought):
+            await sleep(0)
+        if jump:
+            back = self._told.hit_from(self._before_search + 1, -1)
+            self._lines.go(back if back is not None else self._before_search)
+        self._draw()
+
+    def action_hit(self, by: int) -> None:
+        """The next hit, or the one before."""
+        if not self._sought:
+            self.action_search()
+            return
+        at = self._told.hit_from(self._lines.at, by)
+        if at is not None:
+            self._lines.go(at)
+        self._draw()
+
+    def action_hits_only(self) -> None:
+        """Hide what does not hold it."""
+        if self._sought:
+            self._choose(hits_only=not self._told.filter.hits_only)
+
+    # -- filter ------------------------------------------------------------------------------------------
+
+    def action_kind(self, by: int) -> None:
+        """The next kind, or the one before."""
+        names = list(KINDS)
+        self.action_kind_is(names[(names.index(self._told.filter.kind) + by) % len(names)])
+
+    def action_kind_is(self, name: str) -> None:
+        """Only this kind; at its end, as one opens it."""
+        self._choose(kind=name)
+        if name == "output":
+            self._look_at_output()
+
+    def action_level(self) -> None:
+        """The next level."""
+        names = list(LEVELS)
+        self._choose(level=names[(names.index(self._told.filter.level) + 1) % len(names)])
+
+    def action_slot(self, by: int) -> None:
+        """Only lines that name the next slot; after the last one, any."""
+        names = ["", *self.deck.slot_names]
+        at = names.index(self._told.filter.slot) if self._told.filter.slot in names else 0
+        self._choose(slot=names[(at + by) % len(names)])
+
+    def action_clear(self) -> None:
+        """What narrows the lines goes, one thing at a time; then the page."""
+        if self.query_one("#log-search").has_class("open") or self._sought:
+            self._close_search()
+            self._sought = ""
+            for _ in self._told.seek(""):
+                pass
+            self._choose(hits_only=False)
+        elif not self._told.filter.empty:
+            self._choose(Filter())
+        else:
+            self.action_leave()
+
+    def _choose(self, wanted: Filter | None = None, **changes: str | bool) -> None:
+        from dataclasses import replace
+
+        rows, selected = self._lines, self._lines.selected
+        was_output = self._told.filter.kind == "output"
+        self._told.choose(wanted if wanted is not None else replace(self._told.filter, **changes))  # type: ignore[arg-type]
+        if (self._told.filter.kind == "output") != was_output:
+            rows.following = True
+        elif selected is not None and not rows.following:
+            rows.at = self._told.place_of(selected.seq)
+        self._draw()
+
+    # -- lines -------------------------------------------------------------------------------------------
+
+    def action_step(self, by: int) -> None:
+        """Lines on or back."""
+        self._lines.step(by)
+        self._draw()
+
+    def action_leaf(self, by: int) -> None:
+        """Screenfuls on or back."""
+        self._lines.page(by)
+        self._draw()
+
+    def action_to_start(self) -> None:
+        self._lines.go(0)
+        self._draw()
+
+    def action_to_end(self) -> None:
+        self._lines.following = True
+        self._draw()
+
+    def on_lines_moved(self) -> None:
+        """By the mouse; what stands above the lines follows."""
+        self._draw()
+
+    def action_open_moment(self) -> None:
+        """The run as it was at the selected line."""
+        item = self._lines.selected
+        if item is None or item.seq <= 0:
+            self.notify(
+                "what the engine printed has no place in the log" if item is not None else "no line selected"
+            )
+        elif self.deck.place == "replay":
+            cast("Player", self.deck.source).seek_seq(item.seq)
+            self.action_leave()
+        else:
+            self.post_message(MomentOpened(self.deck.source.run_dir, item.seq))
+
+    def action_copy(self) -> None:
+        """The selected line."""
+        if (item := self._lines.selected) is not None:
+            self.app.copy_to_clipboard(as_text([item]))
+            self.notify("line copied; w writes to a file where the terminal does not take it")
+
+    def action_copy_all(self) -> None:
+        """Everything shown; to a file when it is more than a terminal takes."""
+        text = as_text(self._told.shown)
+        if len(text.encode()) > CLIPBOARD_BYTES:
+            self.action_write()
+            return
+        self.app.copy_to_clipboard(text)
+        self.notify(
+            f"{len(self._told.shown):,} lines copied; w writes to a file where the terminal does not take it"
+        )
+
+    def action_write(self) -> None:
+        """Everything shown, into a new file in the current folder."""
+        assert self._past is not None, "handed in when the page opens"
+        try:
+            path = self._past.keep(as_text(self._told.shown))
+        except OSError as error:
+            self.complain(f"{error.filename}: {error.strerror}")
+        else:
+            self.notify(f"{len(self._told.shown):,} lines are in {path}", timeout=8)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def page(name: str, deck: Deck) -> Screen[None]:
-    """`slots`, `memory` or `log` over `deck`."""
+    """`slots`, `memory`, `log`, or `search` (the log with its search open) over `deck`."""
     match name:
         case "slots":
             from tui.screens.slots import SlotsScreen
@@ -24,6 +24,10 @@ def page(name: str, deck: Deck) -> Screen[None]:
         case "log":
             from tui.screens.log import LogScreen
 
-            return LogScreen(deck.store, deck.troubles)
+            return LogScreen(deck)
+        case "search":
+            from tui.screens.log import LogScreen
+
+            return LogScreen(deck, search=True)
         case _:
             raise AssertionError(f"no page {name!r}")

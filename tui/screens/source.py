@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from engine.protocol.commands import AnyCommand
+from tui.state.feed import FeedItem
 from tui.state.store import RunStore
 
 
@@ -61,3 +62,11 @@ class Player(Source, Protocol):
     def seek_seq(self, seq: int) -> None: ...
     def next_action(self) -> object: ...
     def previous_action(self) -> object: ...
+
+
+class Past(Protocol):
+    """A run's log and its engine's output as lines; called in a thread."""
+
+    def lines(self, stopped: Callable[[], bool]) -> list[FeedItem]: ...
+    def output(self) -> list[FeedItem] | None: ...
+    def keep(self, text: str) -> Path: ...

@@ -42,7 +42,7 @@ class FeedItem:
 
 def describe(seq: int, wall_s: float, event: object, who: str = "") -> FeedItem | None:
     """The line for an event, or `None` when it is no news. `who` asked for it, if that is known."""
-    phrase = _PHRASES.get(type(event))
+    phrase = _PHRASES.get(type(event)) if isinstance(event, e.Event) else None
     if phrase is None:
         return None
     kind, glyph, text, level = phrase(event)
