@@ -31,13 +31,8 @@ class Pen:
         """Go to a cell."""
         if self.at == (x, y):
             return
-        if self.at is not None and self.at[1] == y and x > self.at[0]:
-            gap = x - self.at[0]
-            self.out.append(f"\x1b[{gap}C" if gap > 1 else "\x1b[C")
-        elif x:
-            self.out.append(f"\x1b[{y + 1};{x + 1}H")
-        else:
-            self.out.append(f"\x1b[{y + 1}H")
+        along = self.at is not None and self.at[1] == y and x > self.at[0]
+        self.out.append(f"\x1b[{x - self.at[0]}C" if self.at and along else f"\x1b[{y + 1};{x + 1}H")
         self.at = (x, y)
 
     def write(self, char: str, look: Look, width: int, sure: bool = True) -> None:
