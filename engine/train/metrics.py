@@ -60,6 +60,7 @@ class Meter:
         self.seconds_per_step: float | None = None
         """Recent speed, evaluations, saves and pauses excluded."""
         self._steps = 0
+        self._reports = 0
         self._tokens = 0
         self._active = 0.0
         self._since_s = clock_s()
@@ -124,7 +125,11 @@ class Meter:
             self.loss_ema = (old_weight * (self.loss_ema or 0.0) + new_weight * usual) / self.ema_weight
         per_step_s = busy_s / self._steps
         old = self.seconds_per_step
-        self.seconds_per_step = per_step_s if old is None else old + SPEED_PER_REPORT * (per_step_s - old)
+        # The first report of a life has the slowest steps in it: the second takes its place.
+        self._reports += 1
+        self.seconds_per_step = (
+            per_step_s if old is None or self._reports == 2 else old + SPEED_PER_REPORT * (per_step_s - old)
+        )
         reading = Reading(
             steps=self._steps,
             loss=loss,

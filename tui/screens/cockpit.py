@@ -16,7 +16,7 @@ from engine.errors import SlotdeckError
 from engine.protocol import commands as c
 from engine.protocol.verbs import as_text, parse_command
 from tui.keys import KEYS, Place, bindings
-from tui.messages import RunLeft
+from tui.messages import RunLeft, StepPicked
 from tui.screens.command_line import CommandLine
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.deck import Deck
@@ -97,6 +97,10 @@ class CockpitScreen(Deck):
             self.complain(str(error), asking)
         else:
             (asking or self).query_one(CommandLine).action_close()
+
+    def on_step_picked(self, message: StepPicked) -> None:
+        """The mouse on a chart."""
+        self.point_at(message.step)
 
     def action_toggle_pause(self) -> None:
         self.send(c.Resume() if self.store.state == "paused" else c.Pause())

@@ -12,7 +12,8 @@ from textual.screen import Screen
 
 from engine.errors import SlotdeckError
 from tui.keys import Place
-from tui.messages import CompareAsked, HomeAsked, LineEntered, SlotPicked
+from tui.messages import CompareAsked, HomeAsked, LineEntered, SlotHovered, SlotPicked
+from tui.screens.chart_keys import ChartKeys
 from tui.screens.command_line import CommandLine
 from tui.screens.heading import heading as heading_of
 from tui.screens.help import HelpScreen
@@ -30,7 +31,7 @@ from tui.state.known import Known
 from tui.state.store import TOPICS, RunStore
 
 
-class Deck(Screen[None]):
+class Deck(ChartKeys):
     """One run on screen."""
 
     AUTO_FOCUS = ""  # keys belong to the screen until the command line is opened
@@ -136,11 +137,6 @@ class Deck(Screen[None]):
         """The time that ages count from."""
         return self._clock()
 
-    @property
-    def whole(self) -> RunStore | None:
-        """The run to its end, where what is shown is a moment of it."""
-        return None
-
     # -- slots -------------------------------------------------------------------------------------------
 
     @property
@@ -177,38 +173,32 @@ class Deck(Screen[None]):
         self.choices.slot.pick(message.slot)
         self._paint({"slots"})
 
+    def on_slot_hovered(self, message: SlotHovered) -> None:
+        """Tell of the slot under the mouse."""
+        self.choices.hovered = message.slot
+        self._paint({"slots"})
+
     def action_put_away(self) -> None:
-        """The selected slot, else the alarm that is shown."""
+        """The crosshair, else the selected slot, else the alarm that is shown."""
+        if self.choices.crosshair is not None:
+            self.point_at(None)
+            return
         if self.choices.slot.at is None:
             self.choices.read_to = max(1, self.store.head_seq)
         self.choices.slot.pick(None)
         self._paint({"slots"})
 
-    # -- the chart ---------------------------------------------------------------------------------------
+    # -- the charts --------------------------------------------------------------------------------------
 
-    def action_log_scale(self) -> None:
-        """Logarithmic or linear loss axis."""
-        self.choices.log_scale = not self.choices.log_scale
-        self._paint({"loss"})
-
-    def action_window(self) -> None:
-        """All steps, or the last thousand, hundred ..."""
-        self.choices.window.narrower(self._last_step)
-        self._paint({"loss"})
-
-    def action_pan(self, by: int) -> None:
-        """Half a window back or on."""
-        self.choices.window.pan(by, self._last_step)
-        self._paint({"loss"})
+    def paint_charts(self) -> None:
+        """All that shows a step."""
+        if self.is_active:
+            self._paint({"loss"})
 
     def action_zoom(self) -> None:
-        """The chart alone, or everything."""
+        """The charts alone, or everything."""
         self.toggle_class("zoomed")
         self.call_after_refresh(self.paint_all)
-
-    @property
-    def _last_step(self) -> int:
-        return (self.whole or self.store).step
 
     # -- other pages, and words --------------------------------------------------------------------------
 

@@ -9,13 +9,15 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.geometry import Size
 
+from tui.screens.charts import Charts
 from tui.screens.command_rows import command_rows
+from tui.screens.crosshair import crosshair_rows
 from tui.screens.readout import readout
 from tui.screens.text_rows import TextRows
 from tui.screens.views import (
-    chart_view,
     feed_view,
     hardware_view,
+    lower_rows,
     memory_view,
     sample_rows,
     waterfall_view,
@@ -23,13 +25,12 @@ from tui.screens.views import (
 )
 from tui.state.choices import Choices
 from tui.state.store import RunStore
-from tui.widgets.chart import Chart
 from tui.widgets.event_feed import EventFeed
 from tui.widgets.gauge import Gauges
 from tui.widgets.stacked_bar import StackedBar
 from tui.widgets.waterfall import Waterfall
 
-_CUT_TO_SIZE = ("slots", "feed", "sample")
+_CUT_TO_SIZE = ("slots", "feed", "sample", "hardware", "small-charts")
 
 
 class Panels(Vertical):
@@ -48,7 +49,7 @@ class Panels(Vertical):
         yield TextRows(id="notice")
         yield TextRows(id="readout")
         with Horizontal(id="upper"):
-            yield Chart(id="chart")
+            yield Charts()
             yield Waterfall(id="slots")
         with Horizontal(id="lower"):
             yield StackedBar(id="memory")
@@ -65,13 +66,17 @@ class Panels(Vertical):
         width = self.size.width - 2
         self._rows("#heading").show([heading])
         self._rows("#notice").show([notice])
-        self._rows("#readout").show(readout(self._store, width, now_s))
+        self._rows("#readout").show(
+            readout(self._store, width, now_s)
+            if self._choices.crosshair is None
+            else crosshair_rows(self._store, self._choices, whole, width)
+        )
         self._paint_commands(now_s)
         painters: dict[str, Callable[[], None]] = {
-            "loss": lambda: self.query_one(Chart).show(chart_view(self._store, self._choices, whole)),
+            "loss": lambda: self.query_one(Charts).show(self._store, self._choices, whole),
             "slots": self._paint_slots,
             "memory": lambda: self.query_one(StackedBar).show(memory_view(self._store)),
-            "hardware": lambda: self.query_one(Gauges).show(hardware_view(self._store)),
+            "hardware": self._paint_hardware,
             "feed": self._paint_feed,
             "samples": self._paint_sample,
         }
@@ -87,7 +92,15 @@ class Panels(Vertical):
     def _paint_slots(self) -> None:
         slots = self.query_one(Waterfall)
         slots.styles.width = waterfall_width(len(self._store.slot_names), self.size.width)
-        slots.show(waterfall_view(self._store, self._choices.slot.at, slots.size.height))
+        chosen = self._choices.slot.at if self._choices.hovered is None else self._choices.hovered
+        slots.show(waterfall_view(self._store, chosen, slots.size.height))
+
+    def _paint_hardware(self) -> None:
+        view = hardware_view(self._store)
+        rows = lower_rows(view, self.size.height)
+        self.query_one("#lower").styles.height = 1 + rows
+        self.set_class(rows > 6, "many-gpus")
+        self.query_one(Gauges).show(view)
 
     def _paint_feed(self) -> None:
         feed = self.query_one(EventFeed)

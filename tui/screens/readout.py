@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.content import Content
 
 from engine.protocol.events import StepReport
@@ -15,7 +17,7 @@ _Cell = tuple[str, str]
 
 def readout(store: RunStore, width: int, now_s: float) -> list[Content]:
     """Two rows; cells that do not fit are left out from the right."""
-    return [_row(_progress(store, now_s), width), _row(_training(store), width)]
+    return [cells_row(_progress(store, now_s), width), cells_row(_training(store), width)]
 
 
 def _progress(store: RunStore, now_s: float) -> list[_Cell]:
@@ -59,7 +61,8 @@ def _split(report: StepReport | None) -> str:
     return "  ".join(f"{name} {100 * ms / report.step_ms:2.0f}%" for name, ms in parts)
 
 
-def _row(cells: list[_Cell], width: int) -> Content:
+def cells_row(cells: Sequence[tuple[str, str]], width: int) -> Content:
+    """Names and values side by side; those that do not fit are left out from the right."""
     row, used = Content(""), 0
     for label, value in cells:
         size = len(label) + bool(label) + len(value) + (3 if used else 0)

@@ -5,44 +5,13 @@ from __future__ import annotations
 from textual.content import Content
 
 from engine.text import one_line, sanitise
-from tui.screens.marks import marks_of
-from tui.screens.source import Player
-from tui.state.choices import Choices
 from tui.state.facts import AWAY
 from tui.state.formatting import duty
 from tui.state.store import RunStore
-from tui.widgets.chart import ChartView, Plotted
 from tui.widgets.event_feed import FeedView
 from tui.widgets.gauge import HardwareView
-from tui.widgets.scrubber import ScrubberView
 from tui.widgets.stacked_bar import MemoryView
 from tui.widgets.waterfall import WaterfallView
-
-_WAITING = {"connecting": "reading the log", **dict.fromkeys(AWAY, "no step was reported")}
-_CURVES = (("loss", "train", "line"), ("loss_ema", "ema", "strong"), ("val_loss", "val", "points"))
-
-
-def chart_view(store: RunStore, choices: Choices, whole: RunStore | None = None) -> ChartView:
-    """The loss: training, its mean, validation; operator's actions and checkpoints on the axis.
-
-    `whole` knows the run to its end while `store` stands at a moment of it: what came later is drawn dim.
-    """
-    run = whole or store
-    at = store.branch if whole is not None else None
-    return ChartView(
-        title="loss",
-        curves=tuple(
-            Plotted(label, run.series[name], run.series[name].version, kind, store.series[name].last)
-            for name, label, kind in _CURVES
-        ),
-        marks=marks_of(run, at),
-        branch=at,
-        total_steps=run.total_steps,
-        window=choices.window.span(run.step),
-        log=choices.log_scale,
-        cursor=store.step if whole is not None else None,
-        empty=_WAITING.get(store.link.status, "waiting for the first report"),
-    )
 
 
 def waterfall_view(store: RunStore, selected: int | None, rows: int) -> WaterfallView:
@@ -98,6 +67,11 @@ def hardware_view(store: RunStore) -> HardwareView:
     return HardwareView(store.hardware, stale=store.link.status in AWAY)
 
 
+def lower_rows(view: HardwareView, height: int) -> int:
+    """Rows for the machine on a screen of so many: one a GPU, where three tenths of the screen hold them."""
+    return min(max(4, view.rows), height * 3 // 10 if height >= 28 else 4)
+
+
 def feed_view(store: RunStore, rows: int) -> FeedView:
     """The newest lines of news."""
     return FeedView(tuple(store.feed)[-max(rows, 1) :])
@@ -112,19 +86,3 @@ def sample_rows(store: RunStore, width: int, height: int) -> list[Content]:
     text = Content.assemble((prompt, "$quiet"), sanitise(sample.text))
     head = Content.assemble((f"at step {sample.step:,}", "$quiet"))
     return [head, *text.wrap(width)][:height]
-
-
-def scrubber_view(store: RunStore, player: Player) -> ScrubberView:
-    """Where the replay is, and what the operator did last."""
-    first, last = player.span
-    done = [action for action in player.ticks if action.seq <= store.head_seq]
-    return ScrubberView(
-        at_s=store.wall_s - first,
-        length_s=last - first,
-        step=store.step,
-        last_step=store.total_steps or store.step,
-        playing=player.playing,
-        speed=player.speed,
-        ticks_s=tuple(action.wall_s - first for action in player.ticks),
-        action=one_line(done[-1].text) if done else "",
-    )

@@ -14,7 +14,15 @@ class Choices:
 
     slot: SlotSelection = field(default_factory=SlotSelection)
     window: StepWindow = field(default_factory=StepWindow)
+    quantity: str = "loss"
+    """What the large chart shows: a name in `tui.state.quantities`."""
     log_scale: bool = False
-    """A logarithmic loss axis."""
+    """A logarithmic y axis for it."""
+    smoothing: float = 0.0
+    """Weight of the past in the mean drawn over each noisy curve; 0: none."""
+    crosshair: int | None = None
+    """The step that every chart points at."""
+    hovered: int | None = None
+    """The slot under the mouse."""
     read_to: int = 0
     """Alarms up to this sequence number have been seen and put away."""

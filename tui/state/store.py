@@ -21,9 +21,11 @@ from tui.state.facts import AWAY, Lease, LinkState, Tick
 from tui.state.feed import FeedItem, describe
 from tui.state.forks import gone_back
 from tui.state.jobs import Jobs
+from tui.state.memory_history import MemoryHistory
 from tui.state.pending_commands import PendingCommands
 from tui.state.series import Series
 from tui.state.slot_history import SlotHistory
+from tui.state.slot_measures import SlotMeasures
 from tui.state.troubles import Alarms
 
 SCALARS = (
@@ -67,6 +69,8 @@ class RunStore:
         self.state = ""
         """`starting`, `running`, `paused`, `stopping` or `ended`; empty before the first event."""
         self.state_reason = ""
+        self.running_since_s = 0.0
+        """When it last began to do steps."""
         self.ended: e.RunEnded | None = None
         self.ended_wall_s = 0.0
         self.report: e.StepReport | None = None
@@ -75,6 +79,8 @@ class RunStore:
         """Time of the newest event."""
         self.plan: e.SlotPlanned | None = None
         self.slots = SlotHistory()
+        self.measures = SlotMeasures()
+        self.memory_history = MemoryHistory()
         self.evaluations: list[e.Evaluated] = []
         self.samples: deque[e.Sampled] = deque(maxlen=32)
         self.checkpoints: list[e.CheckpointSaved] = []
@@ -135,6 +141,9 @@ class RunStore:
         door = self._doors.get(type(event))
         if door is not None:
             door(event)
+        self.memory_history.heard(event)
+        if self.measures.heard(event, self.plan):
+            self._dirty.add("slots")
         if self.open_alarms and self.open_alarms.heard(event):
             self._dirty.add("run")
         life = self.commands.get(getattr(event, "command_id", ""))
@@ -220,12 +229,18 @@ class RunStore:
         return next((c for c in reversed(self.checkpoints) if self.leads(c.branch, c.step)), None)
 
     def eta_s(self, now_s: float) -> float | None:
-        """Seconds of running left at Unix time `now_s`: the report's figure, counting down while it runs."""
+        """Seconds of running left at Unix time `now_s`: the report's figure, counting down while steps are done.
+
+        Neither a pause counts, nor a task that stops them, such as an evaluation.
+        """
         if self.report is None or self.report.eta_s is None or self.ended is not None:
             return None
         if self.state != "running" or self.link.status in AWAY:
             return self.report.eta_s
-        return max(0.0, self.report.eta_s - max(0.0, now_s - self.report_wall_s))
+        if self.progress is not None:
+            now_s = min(now_s, self.progress_since_s)
+        since_s = max(self.report_wall_s, self.running_since_s)
+        return max(0.0, self.report.eta_s - max(0.0, now_s - since_s))
 
     def _tell(self, item: FeedItem) -> None:
         if item.about:
@@ -280,6 +295,8 @@ class RunStore:
         self._dirty.add("run")
 
     def _state_changed(self, event: e.StateChanged) -> None:
+        if event.state == "running" != self.state:
+            self.running_since_s = self.wall_s
         self.state, self.state_reason = event.state, event.reason
         if event.state != "ended":
             self.ended = None  # another life has begun

@@ -12,7 +12,7 @@ from rich.style import Style
 
 from engine.protocol.events import Gpu, Hardware
 from engine.text import one_line
-from tui.state.formatting import fit, percent, size
+from tui.state.formatting import NONE, fit, percent, size
 from tui.widgets.lines import Lines, Pieces, length
 
 FULL = 95.0
@@ -27,6 +27,11 @@ class HardwareView:
     cpu_name: str = ""
     stale: bool = False
     """The figures are old: the link or the sampler is lost."""
+
+    @property
+    def rows(self) -> int:
+        """With a row for each GPU."""
+        return 2 if self.hardware is None else 3 + max(1, len(self.hardware.gpus))
 
 
 class Gauges(Lines[HardwareView]):
@@ -46,7 +51,7 @@ class Gauges(Lines[HardwareView]):
     """
 
     def rows_wanted(self, view: HardwareView, width: int) -> int:  # noqa: ARG002
-        return 2 if view.hardware is None else 3 + max(1, len(view.hardware.gpus))
+        return view.rows
 
     def draw(self, view: HardwareView, width: int, height: int) -> list[Pieces]:
         hw = view.hardware
@@ -67,8 +72,13 @@ class Gauges(Lines[HardwareView]):
             ),
             self._row("disk", disk, bar, width, free, may_fill=False),
         ]  # fmt: skip
-        for gpu in hw.gpus:
-            rows.append(self._gpu(gpu, bar, width))
+        if len(hw.gpus) > max(1, height - len(rows)):
+            rows = [self._host(hw, disk, width)]
+        room = max(height - len(rows), 1)
+        told = hw.gpus if len(hw.gpus) <= room else hw.gpus[: room - 1]
+        rows += [self._gpu(gpu, bar, width) for gpu in told]
+        if len(told) < len(hw.gpus):
+            rows.append(self._rest(hw.gpus[len(told) :], width))
         if not hw.gpus:
             rows.append(
                 [("GPU  ", self.look("title")), (fit(one_line(hw.gpu_status) or "n/a", width - 5), muted)]
@@ -76,6 +86,36 @@ class Gauges(Lines[HardwareView]):
         if view.stale:
             rows = [[(text, muted) for text, _ in row] for row in rows]
         return rows[:height]
+
+    def _host(self, hw: Hardware, disk: float | None, width: int) -> Pieces:
+        """Processor, memory and disk in one row, to leave the others to many GPUs."""
+        bar = max(0, min(12, (width - 33) // 3))
+        row: Pieces = []
+        ram = _share(hw.ram_used_bytes, hw.ram_total_bytes)
+        for name, value, may_fill in (
+            ("CPU", hw.cpu_percent, True),
+            ("RAM", ram, False),
+            ("disk", disk, False),
+        ):
+            hot = value is not None and value >= FULL and not may_fill
+            row += [(f"{'  ' if row else ''}{name} ", self.look("title")), *self._meter(value, bar, hot)]
+            row.append((f" {percent(value)}", self._value(value)))
+        return row
+
+    def _rest(self, gpus: list[Gpu], width: int) -> Pieces:
+        """GPUs for which there is no row, in one: busiest and idlest, hottest, and those held back."""
+        busy = [gpu.utilisation for gpu in gpus if gpu.utilisation is not None]
+        hot = [gpu.temperature_c for gpu in gpus if gpu.temperature_c is not None]
+        held = [f"GPU{gpu.index} {one_line(gpu.throttle, 20)}" for gpu in gpus if _is_fault(gpu.throttle)]
+        facts = [
+            f"{len(gpus)} more",
+            f"{min(busy):.0f} to {max(busy):.0f}%" if busy else "",
+            f"at most {max(hot):.0f} °C" if hot else "",
+        ]
+        muted, row = self.look("muted"), [("GPU… ", self.look("title"))]
+        row.append((fit("  ".join(filter(None, facts)), width - 5), muted))
+        said = fit("  " + ", ".join(held), width - length(row)) if held else ""
+        return [*row, (said, self.look("hot"))]
 
     def _row(
         self, name: str, value: float | None, bar: int, width: int, notes: list[str], may_fill: bool = True
@@ -94,29 +134,34 @@ class Gauges(Lines[HardwareView]):
     def _gpu(self, gpu: Gpu, bar: int, width: int) -> Pieces:
         muted, value = self.look("muted"), self.look("value")
         memory = _share(gpu.memory_used_bytes, gpu.memory_total_bytes)
-        roomy = width >= 80
+        roomy, tight = width >= 80, width < 48
+        bar = 4 if tight else bar
         row: Pieces = [(f"GPU{gpu.index:<2}"[:5], self.look("title")), *self._meter(gpu.utilisation, bar)]
         row.append((f" {percent(gpu.utilisation)} ", self._value(gpu.utilisation)))
         if roomy:
             row += [(" mem ", muted), *self._meter(memory, bar // 2)]
-        row += [
-            (f" {size(gpu.memory_used_bytes)}", value),
-            (f" of {size(gpu.memory_total_bytes).strip()}", muted),
-        ]
+        if tight:
+            row.append((_of(gpu.memory_used_bytes, gpu.memory_total_bytes), value))
+        else:
+            row += [
+                (f" {size(gpu.memory_used_bytes)}", value),
+                (f" of {size(gpu.memory_total_bytes).strip()}", muted),
+            ]
         facts = [
             one_line(gpu.throttle, 30) if _is_fault(gpu.throttle) else "",
             _watts(gpu, with_limit=roomy),
-            f"{gpu.temperature_c:.0f} °C" if gpu.temperature_c is not None else "temp n/a",
+            f"{gpu.temperature_c:.0f}{'' if tight else ' '}°C"
+            if gpu.temperature_c is not None
+            else "temp n/a",
             f"{gpu.sm_clock_mhz} MHz" if gpu.sm_clock_mhz is not None else "clock n/a",
             "" if _is_fault(gpu.throttle) else one_line(gpu.throttle, 30),
             one_line(gpu.name, 30),
         ]
-        room = width - length(row)
+        gap = " " if tight else "  "
         for fact in filter(None, facts):
-            if len(fact) + 2 > room:
+            if length(row) + len(gap) + len(fact) > width:
                 break
-            row.append((f"  {fact}", self.look("hot") if _is_fault(fact) else muted))
-            room -= len(fact) + 2
+            row.append((f"{gap}{fact}", self.look("hot") if _is_fault(fact) else muted))
         return row
 
     def _meter(self, value: float | None, width: int, hot: bool = False) -> Pieces:
@@ -134,6 +179,12 @@ def meter(share: float | None, width: int, ink: Style, track: Style) -> Pieces:
     halves = round(min(max(share, 0.0), 1.0) * width * 2)
     full, half = divmod(halves, 2)
     return [("━" * full + "╸" * half, ink), ("─" * (width - full - half), track)]
+
+
+def _of(used: int | None, total: int | None) -> str:
+    """`  71/139 GiB`: as short as it can be said."""
+    gib = [NONE if num_bytes is None else f"{num_bytes / (1 << 30):.0f}" for num_bytes in (used, total)]
+    return f"{gib[0]:>4}/{gib[1]} GiB"
 
 
 def _share(used: int | None, total: int | None) -> float | None:

@@ -11,10 +11,10 @@ from textwrap import wrap
 from typing import ClassVar
 
 from rich.style import Style
-from textual.events import Click
+from textual.events import Click, MouseMove
 
 from engine.protocol.events import SlotRow
-from tui.messages import SlotPicked
+from tui.messages import SlotHovered, SlotPicked
 from tui.state.formatting import fit
 from tui.state.slot_history import SlotTick
 from tui.widgets.lines import Lines, Pieces
@@ -68,6 +68,8 @@ class Waterfall(Lines[WaterfallView]):
     Waterfall > .waterfall--selected { color: $foreground; text-style: bold reverse; }
     """
 
+    _hovered: int | None = None
+
     def draw(self, view: WaterfallView, width: int, height: int) -> list[Pieces]:
         muted = self.look("muted")
         count = len(view.names)
@@ -98,6 +100,19 @@ class Waterfall(Lines[WaterfallView]):
         slot = self.slot_at(event.x)
         if slot is not None:
             self.post_message(SlotPicked(slot))
+
+    def on_mouse_move(self, event: MouseMove) -> None:
+        """Tell of the slot under the mouse, once for each."""
+        self._hover(self.slot_at(event.x))
+
+    def on_leave(self) -> None:
+        """No slot any more."""
+        self._hover(None)
+
+    def _hover(self, slot: int | None) -> None:
+        if slot != self._hovered:
+            self._hovered = slot
+            self.post_message(SlotHovered(slot))
 
     def slot_at(self, x: int) -> int | None:
         """The slot under a column of the widget."""

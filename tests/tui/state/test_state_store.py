@@ -96,6 +96,22 @@ def test_the_eta_counts_down_while_it_runs_and_stands_while_paused() -> None:
     assert store.eta_s(now_s=50.0) == 100.0
 
 
+def test_the_time_left_knows_neither_a_pause_nor_an_evaluation_nor_another_life() -> None:
+    running = e.StateChanged(state="running", step=1)
+    store = store_of(started(), running, report(1, eta_s=100.0))
+    store.apply(4, 5.0, e.StateChanged(state="paused", step=1))
+    store.apply(5, 605.0, running)
+    assert store.eta_s(now_s=607.0) == 98.0, "ten minutes of pause are not ten minutes of work"
+    store.apply(6, 610.0, report(2, eta_s=99.0))
+    store.apply(7, 612.0, e.Progress(task="evaluate", done=1, total=8))
+    assert store.eta_s(now_s=640.0) == 97.0
+    store.apply(8, 9000.0, started(step=2))
+    store.apply(9, 9000.0, running)
+    assert store.eta_s(now_s=9001.0) is None, "no step of this life has been measured"
+    store.apply(10, 9010.0, report(3, eta_s=50.0))
+    assert store.eta_s(now_s=9012.0) == 48.0
+
+
 def test_a_resume_from_an_earlier_checkpoint_forks_every_curve() -> None:
     store = store_of(
         started(), *(report(s) for s in range(1, 8)), started(branch=1, step=5), report(6, 1, 2.0)

@@ -19,7 +19,6 @@ from tui.widgets.chart.curves import (
     DOTTED,
     PATTERNS,
     SOLID,
-    Cell,
     Grid,
     paint_letters,
     paint_line,
@@ -159,7 +158,7 @@ class Chart(Pointer, Lines[ChartView]):
         main = next(
             (c for curve, c in reversed(drawn) if curve.kind == "strong"), drawn[0][1] if drawn else None
         )
-        paint_stems(grid, marks, main, frame, self.look)
+        paint_stems(grid, marks, None if view.small else main, frame, self.look)
         return grid
 
     def _range(self, view: ChartView, drawn: Drawn, start: float, end: float) -> tuple[float, float]:
@@ -186,15 +185,22 @@ class Chart(Pointer, Lines[ChartView]):
             dim = self.look("dim")
             for row in grid:
                 row[at + 1 :] = [(char, dim) for char, _ in row[at + 1 :]]
-            self._upright(grid, at, ("│", self.look("tick")))
+            for row in grid:
+                if row[at][0] in " ┊":
+                    row[at] = ("│", self.look("tick"))
         if view.crosshair is not None and frame.shows(view.crosshair):
-            self._upright(grid, frame.column(view.crosshair), ("╎", self.look("crosshair")))
+            self._crosshair(view, view.crosshair, grid, frame)
 
-    def _upright(self, grid: Grid, at: int, line: Cell) -> None:
-        """A line through a column, behind what stands there."""
+    def _crosshair(self, view: ChartView, step: int, grid: Grid, frame: Frame) -> None:
+        """A line through a column, over what is there, and a cross on every curve."""
+        at = frame.column(step)
         for row in grid:
-            if row[at][0] in " ┊│":
-                row[at] = line
+            row[at] = ("╎", self.look("crosshair"))
+        for curve in view.curves:
+            value = curve.series.value_at(step, view.branch)
+            y = frame.row(value) if value is not None else None
+            if y is not None and curve.kind != "points":
+                grid[y][at] = ("╋", self.look(curve_look(curve)))
 
 
 def _count(series: Series, start: float, end: float) -> int:

@@ -35,10 +35,10 @@ def legend(view: ChartView, marks: Sequence[Mark], mean: float | None, width: in
         ink = look(curve_look(curve))
         sign = SIGNS[curve.kind] if curve.colour is None else LETTERS[curve.colour]
         entry: Pieces = [("  ", axis)]
-        if len(view.curves) > 1 or view.smoothing:
+        if not view.small and (len(view.curves) > 1 or view.smoothing):
             entry += [(sign, ink), (f" {curve.label} " if width >= 48 else " ", axis)]
         row += _if_room(row, [*entry, (fixed(value), ink)], width)
-    if view.smoothing and mean is not None:
+    if view.smoothing and mean is not None and not view.small:
         name = f" smoothed {view.smoothing:g} " if width >= 48 else " "
         row += _if_room(
             row, [("  ", axis), ("━", look("strong")), (name, axis), (fixed(mean), look("strong"))], width
@@ -62,14 +62,16 @@ def curve_look(curve: Plotted) -> str:
 
 
 def _chosen(view: ChartView) -> list[str]:
-    words = []
+    words: list[str] = []
+    if view.small:
+        return words
     if view.crosshair is not None:
         words.append(f"at {view.x_label(view.crosshair, 1)}")
     if view.smoothing and all(curve.colour is not None for curve in view.curves):
         words.append(f"smoothed {view.smoothing:g}")
     if view.log:
         words.append("log")
-    if view.window is not None and not view.small:
+    if view.window is not None:
         words.append(f"{view.x_name} {max(view.window[0], 0):,} to {view.window[1]:,}")
     return words
 

@@ -45,6 +45,8 @@ def x_axis(
         line[x] = ("┴", axis)
         _write(words, GUTTER + x, view.x_label(value, step), axis)
     lost = [Mark(at, "alarm") for c in view.curves for at in c.series.not_finite if frame.shows(at)]
+    if any(curve.kind == "points" for curve in view.curves):  # they stand in the plot
+        marks = [mark for mark in marks if mark.kind != "evaluation"]
     paint_axis(line, [*marks, *lost], frame, look)
     yield [("      └", axis), *runs(line)]
     if with_labels:
