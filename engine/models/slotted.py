@@ -29,7 +29,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -63,6 +63,14 @@ class BlockPlan:
         assert self.duty in (0.0, 1.0) or self.subset is not None, "a duty between 0 and 1 needs its subset"
 
 
+class SlotWatch(Protocol):
+    """Looks on while the stream goes through the slots under a plan, and changes nothing."""
+
+    def enter(self, x_BTD: Tensor) -> None: ...
+    def leave(self, slot: int, x_BTD: Tensor) -> None: ...
+    def through(self) -> None: ...
+
+
 class Gone(nn.Module):
     """The place of a pruned slot: no parameters, and the stream goes by."""
 
@@ -83,6 +91,8 @@ class SlottedModel(nn.Module, ABC):
     """Rows of the loss head at a time; 0: all at once."""
     compiled: SlotCall | None = None
     """Runs a slot instead of a plain call: `engine.models.compiled` puts itself here."""
+    watch: SlotWatch | None = None
+    """Told of every slot that the stream goes through: `engine.train.slot_meter` lends one for a step."""
 
     # -- the table of slots ------------------------------------------------------------------------------
 
@@ -204,9 +214,16 @@ class SlottedModel(nn.Module, ABC):
                 x_BTD = x_BTD if isinstance(slot, Gone) else call(slot, x_BTD, dtype)
             return x_BTD
         assert len(blocks) == len(slots), f"a plan of {len(blocks)} rows for {len(slots)} slots"
-        for slot, plan in zip(slots, blocks, strict=True):
+        watch = self.watch
+        for i, (slot, plan) in enumerate(zip(slots, blocks, strict=True)):
             if plan.duty > 0 and not isinstance(slot, Gone):
+                if watch:
+                    watch.enter(x_BTD)
                 x_BTD = _run_slot(call, slot, x_BTD, plan, plan.dtype or dtype)
+                if watch:
+                    watch.leave(i, x_BTD)
+        if watch:
+            watch.through()
         return x_BTD
 
     def forward_loss(

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 
 def total_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
-    """Of all their gradients together: 0-d fp32 on the device; inf or nan if one of them is.
+    """Of all their gradients together: 0-d fp32 on the device; inf or nan if one of them is."""
+    return norm_of([p.grad for p in parameters if p.grad is not None])
 
-    Where gradients are bf16 their squares are summed in fp32: torch would give a norm of 8 bits.
+
+def norm_of(tensors: Sequence[Tensor]) -> Tensor:
+    """The L2 norm of all values together: 0-d fp32 on the device; inf or nan if one of them is.
+
+    Where tensors are bf16 their squares are summed in fp32: torch would give a norm of 8 bits.
     """
-    grads = [p.grad for p in parameters if p.grad is not None]
-    assert grads, "a norm of no gradients"
-    if all(g.dtype == torch.float32 for g in grads):
-        return nn.utils.get_total_norm(grads, error_if_nonfinite=False)
+    assert tensors, "a norm of nothing"
+    if all(t.dtype == torch.float32 for t in tensors):
+        return nn.utils.get_total_norm(tensors, error_if_nonfinite=False)
     return torch.linalg.vector_norm(
-        torch.stack([torch.linalg.vector_norm(g, dtype=torch.float32) for g in grads])
+        torch.stack([torch.linalg.vector_norm(t, dtype=torch.float32) for t in tensors])
     )
 
 

@@ -17,11 +17,19 @@ Used through `SlottedOptimizer.in_backward`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from engine.optim.clip import clip_, total_norm
+
+
+class UpdateWatch(Protocol):
+    """Looks on while slots are updated one by one, and changes nothing."""
+
+    def before_update(self, slot: int, norm: Tensor) -> None: ...
+    def after_update(self, slot: int) -> None: ...
 
 
 class Lean:
@@ -33,6 +41,7 @@ class Lean:
         update: Callable[[int, Tensor], None],
         max_norm: float,
         found_inf: Tensor,
+        watch: UpdateWatch | None = None,
     ) -> None:
         self.norm: Tensor = torch.zeros_like(found_inf)
         """0-d: the global gradient norm before clipping; inf or nan if a gradient was. Whole after the block."""
@@ -44,6 +53,7 @@ class Lean:
         self._update = update
         self._max_norm = max_norm
         self._found_inf = found_inf
+        self._watch = watch
         self._slot_of = {p: slot for slot, owned in slots.items() for p in owned}
         self._missing = {slot: sum(p.requires_grad for p in owned) for slot, owned in slots.items()}
 
@@ -65,9 +75,13 @@ class Lean:
         owned = self._slots[slot]
         self.updated.append(slot)
         norm = total_norm(owned)
+        if self._watch:
+            self._watch.before_update(slot, norm)
         clip_(owned, self._max_norm, norm)
         bad = ~torch.isfinite(norm) | (self._found_inf > 0)
         self._update(slot, bad.float())
+        if self._watch:
+            self._watch.after_update(slot)
         self.norm = torch.hypot(self.norm, norm)
         self.bad = self.bad | bad
         for p in owned:

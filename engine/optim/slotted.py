@@ -27,7 +27,7 @@ from engine.optim.adamw import AdamW
 from engine.optim.adamw8bit import AdamW8bit
 from engine.optim.clip import clip_, total_norm
 from engine.optim.groups import STEM, slot_groups
-from engine.optim.lean import Lean
+from engine.optim.lean import Lean, UpdateWatch
 from engine.optim.muon import Muon
 from engine.optim.rounding import Rounding, round_
 from engine.optim.rules import Part, Rule, State, Update
@@ -109,7 +109,14 @@ class SlottedOptimizer:
         self._update(self._states, found_inf)
 
     @contextmanager
-    def in_backward(self, *, lr: float, max_norm: float, found_inf: Tensor | None = None) -> Iterator[Lean]:
+    def in_backward(
+        self,
+        *,
+        lr: float,
+        max_norm: float,
+        found_inf: Tensor | None = None,
+        watch: UpdateWatch | None = None,
+    ) -> Iterator[Lean]:
         """Within it, one backward pass clips, updates and frees slot by slot; instead of `clip` and `step`.
 
             with optimizer.in_backward(lr=lr, max_norm=1.0, found_inf=(~loss.isfinite()).float()) as lean:
@@ -120,6 +127,7 @@ class SlottedOptimizer:
             lr: of this update.
             max_norm: of each slot's gradient by itself, and of the stem's; 0: no clipping.
             found_inf: 0-d fp32 on the device; where it is 1 nothing is updated at all.
+            watch: told of each slot before it is clipped and after it was updated.
 
         An exception from backward passes through; what `lean.updated` names has moved by then. If that is
         nothing, the step can be done again.
@@ -132,6 +140,7 @@ class SlottedOptimizer:
             lambda slot, found_inf: self._update([slot], found_inf),
             max_norm,
             torch.zeros((), device=self._device) if found_inf is None else found_inf,
+            watch,
         )
         hooks = [
             p.register_post_accumulate_grad_hook(lean.arrived)

@@ -214,6 +214,9 @@ class Telemetry(Section):
 
     reports_per_s: Annotated[float, Meta(gt=0, le=20)] = 20.0
     hardware_every_s: Annotated[float, Meta(ge=0.2)] = 1.0
+    slots_every_s: Rate = 5.0
+    """Between two steps at which each slot's norms and times are measured; 0: only after a probe and where `step`
+    pauses."""
 
 
 class Profile(Section):

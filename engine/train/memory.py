@@ -46,6 +46,11 @@ class MemoryWatch:
         if self._measuring and self._device.type != "cuda":
             self._saved = SavedTensors(self._model.parameters())  # afresh: slots may have been pruned
 
+    @property
+    def counting(self) -> bool:
+        """Whether this step pays for being measured: a Python call for each saved tensor."""
+        return self._measuring and self._saved is not None
+
     @contextmanager
     def forward(self) -> Iterator[None]:
         """Around the forward pass of a micro-batch."""
@@ -61,7 +66,7 @@ class MemoryWatch:
 
         What a block computes again in backward is saved where no counter sees it. The same bits come out.
         """
-        return one_kept(rows) if self._measuring and self._saved is not None else rows
+        return one_kept(rows) if self.counting else rows
 
     def backward_done(self, step: int) -> None:
         """After the last backward pass, while gradients are there."""

@@ -64,6 +64,7 @@ def probe(run: Run, command_id: str = "") -> None:
     finally:
         seconds = time.perf_counter() - started
         run.meter.outside(seconds)
+    run.slot_meter.ask()  # whoever asks what slots are worth wants to see what they cost, too
     run.log.commit(
         Probed(
             step=run.step,

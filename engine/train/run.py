@@ -46,6 +46,7 @@ from engine.train.recompute import with_recompute
 from engine.train.report import step_report
 from engine.train.saving import save
 from engine.train.schedule import LrControl, scheduled_lr
+from engine.train.slot_meter import SlotMeter
 from engine.train.spikes import SpikeGuard
 from engine.train.stall import StalledData
 from engine.train.step import Recipe, take_step
@@ -118,6 +119,7 @@ class Run:
     loss_guard: LossGuard = field(default_factory=LossGuard)
     stalled_data: StalledData = field(init=False)
     full_disk: FullDisk = field(init=False)
+    slot_meter: SlotMeter = field(init=False)
     jobs: Jobs = field(init=False)
     healing: Healing | None = None
     """A prune that is still to be judged."""
@@ -130,6 +132,7 @@ class Run:
         self.recompute = min(train.recompute, len(self.model.slot_names))
         guard = self.profile.guard
         self.spikes = SpikeGuard(guard.spike_window, guard.spike_sigma, self.device)
+        self.slot_meter = SlotMeter(self.model, self.device, self.profile.telemetry.slots_every_s)
         self.stalled_data = StalledData(guard.stalled_data_share, self.profile.data.dir)
         self.hang = HangWatch(self.log.emit, sys.stderr)
         self.full_disk = FullDisk(self.run_dir / FOLDER, partial(self.alarm, "error", "disk-full"))
@@ -194,6 +197,9 @@ class Run:
             self.loader, [with_recompute(rows, self.recompute, self.model.pruned) for rows in plans]
         )
         self.memory.begin_step()
+        if self.steps_left == 1:
+            self.slot_meter.ask()  # what one looks at during the pause is of the step before it
+        self.slot_meter.begin_step(self.branch, self.step + 1, disturbed=self.memory.counting)
         place = self.loader.state()
         try:
             with self.hang.busy(self.step, self.meter.seconds_per_step):
@@ -201,6 +207,8 @@ class Run:
         except NoRoom as error:
             wait_for_room(self, error, place)
             return False
+        finally:
+            self.slot_meter.end()
         self.step += 1
         return True
 
@@ -224,6 +232,7 @@ class Run:
             ),
             lambda reason: make_smaller(self, batches, reason),
             self.spikes,
+            self.slot_meter,
         )
 
     def set_batch(self, batch_size: int) -> None:
@@ -276,6 +285,8 @@ class Run:
             self.log.emit(stalled)
         if split := self.memory.take():
             self.log.emit(split)
+        if measured := self.slot_meter.take():
+            self.log.emit(measured)
 
     def alarm(self, level: str, code: str, message: str, remedy: str = "") -> None:
         """Tell the operator now."""

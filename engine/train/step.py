@@ -27,6 +27,7 @@ from engine.train.metrics import Meter
 from engine.train.micro_batches import MicroBatches
 from engine.train.out_of_memory import give_back, halfway, is_out_of_memory
 from engine.train.rehearsal import generators, put_back
+from engine.train.slot_meter import SlotMeter
 from engine.train.spikes import SpikeGuard
 
 
@@ -73,6 +74,7 @@ def take_step(
     recipe: Recipe,
     make_smaller: Callable[[str], None] = _no_smaller,
     guard: SpikeGuard | None = None,
+    slots: SlotMeter | None = None,
 ) -> int:
     """Train on the micro-batches, each under its own plans; returns the tokens they held.
 
@@ -84,17 +86,22 @@ def take_step(
         make_smaller: called with the reason when memory ran out, all that the attempt held being freed: it cuts
             the micro-batches, or raises what ends the run.
         guard: judges spikes, and is told what became of the step; None: only what is not finite is left out.
+        slots: looks on if it measures this step; the caller ends that.
     """
+    if slots and not slots.measuring:
+        slots = None
     watch = meter.stopwatch
     watch.begin()
     optimizer.set_lr(recipe.lr)
     before = generators(recipe.device)
+    if slots:
+        slots.begin()
     while True:
         try:
             if recipe.lean:
-                done = _lean(model, optimizer, batches, meter, memory, recipe, guard)
+                done = _lean(model, optimizer, batches, meter, memory, recipe, guard, slots)
             else:
-                done = _plain(model, optimizer, batches, scaling, meter, memory, recipe, guard)
+                done = _plain(model, optimizer, batches, scaling, meter, memory, recipe, guard, slots)
             break
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
@@ -102,12 +109,17 @@ def take_step(
             reason = one_line(str(error), 300)
         # Outside the except, for the traceback held the graph.
         optimizer.zero_grad()
+        if slots:
+            slots.begin()
         give_back(recipe.device)
         put_back(before, recipe.device)
         make_smaller(reason)
     left_out = ~done.finite | done.spike
     if not recipe.lean:
         optimizer.step(found_inf=left_out.float())
+    if slots:
+        slots.done()
+    if not recipe.lean:
         optimizer.zero_grad()
     watch.lap("optimizer")
     if guard is not None:
@@ -134,6 +146,7 @@ def _plain(
     memory: MemoryWatch,
     recipe: Recipe,
     guard: SpikeGuard | None,
+    slots: SlotMeter | None,
 ) -> _Done:
     """Gather the gradients of all micro-batches, and clip them."""
     watch, dtype, device = meter.stopwatch, recipe.dtype, recipe.device
@@ -151,6 +164,8 @@ def _plain(
         total += loss.detach()
     memory.backward_done(recipe.step)
     scaling.unscale(model.parameters(), dtype)
+    if slots:
+        slots.gradients_are_there()
     return _judged(total, optimizer.clip(recipe.grad_clip), tokens, guard)
 
 
@@ -162,6 +177,7 @@ def _lean(
     memory: MemoryWatch,
     recipe: Recipe,
     guard: SpikeGuard | None,
+    slots: SlotMeter | None,
 ) -> _Done:
     """Update each slot as soon as its gradients are complete; none is where the loss is not finite or a spike."""
     assert len(batches) == 1, "lean mode frees gradients as it goes: there is nothing to gather them in"
@@ -179,7 +195,9 @@ def _lean(
     finite = torch.isfinite(loss)
     spike = torch.zeros_like(finite) if guard is None else guard.judge(loss) & finite
     bad_loss = (~finite | spike).float()
-    with optimizer.in_backward(lr=recipe.lr, max_norm=recipe.grad_clip, found_inf=bad_loss) as update:
+    with optimizer.in_backward(
+        lr=recipe.lr, max_norm=recipe.grad_clip, found_inf=bad_loss, watch=slots
+    ) as update:
         try:
             whole.backward()
         except (RuntimeError, MemoryError) as error:

@@ -44,6 +44,7 @@ SETTINGS = {
     "optim.min_lr": 3e-4,
     "optim.warmup_steps": 3,
     "evaluate.tokens": 64,
+    "telemetry.slots_every_s": 1e-6,  # every step but those at which memory is measured
 }
 
 

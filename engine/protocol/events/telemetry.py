@@ -68,7 +68,7 @@ class MemorySplit(Event):
 class SlotsMeasured(Event):
     """What each slot costs and learns, now and then. Lists stand in the order of the slot table.
 
-    `None`: not measured, such as the gradient of a slot that was left out or is not trained.
+    `None`: not measured, such as the gradient of a slot that was left out or is not trained; or not finite.
     """
 
     KIND: ClassVar[int] = 22
@@ -77,14 +77,15 @@ class SlotsMeasured(Event):
     """The step they were measured at."""
     branch: int
     grad_norms: list[float | None]
-    """L2 norm of the slot's gradient, before clipping."""
+    """L2 norm of the slot's gradient over the whole step, before clipping."""
     weight_norms: list[float | None]
-    """L2 norm of its weights."""
+    """L2 norm of its weights, after the step."""
     update_norms: list[float | None]
     """L2 norm of what the step changed of its weights."""
     forward_ms: list[float | None]
-    """Of the step, all its micro-batches; the second pass of a recomputed block is in `backward_ms`."""
+    """Of the step, all its micro-batches."""
     backward_ms: list[float | None]
+    """The second forward pass of a recomputed block included, and its update in lean mode."""
 
 
 class Progress(Event):

@@ -22,6 +22,7 @@ from engine.protocol.events import (
     RunEnded,
     Sampled,
     SlotPlanned,
+    SlotsMeasured,
     StepReport,
 )
 from engine.protocol.messages import Request
@@ -47,6 +48,7 @@ def test_paused_means_no_step_until_stepped(paused: EngineRun) -> None:
     assert paused.send("note", "still", "here").step == at
     paused.step(3)
     assert step_of(paused) == at + 3
+    assert paused.of(SlotsMeasured)[-1].step == at + 3, "what slots cost is told of the step before a pause"
 
 
 def test_a_command_is_accepted_then_applied_with_before_and_after(paused: EngineRun) -> None:

@@ -43,10 +43,12 @@ def alive(folder: EngineRun) -> Iterator[Run]:
         yield run
 
 
-def steps(run: Run, n: int) -> None:
+def steps(run: Run, n: int, measured: bool = False) -> None:
     for _ in range(n):
         run.choose_slots()
         compiling.warm(run)
+        if measured:
+            run.slot_meter.ask()
         run.take_step()
 
 
@@ -64,23 +66,27 @@ def test_only_a_change_of_precision_compiles_again_and_it_is_told(folder: Engine
         compilation = run.compilation
         assert compilation is not None
         assert compilation.on
-        steps(run, 2)
+        steps(run, 2, measured=True)
         run.lr_control = LrControl.parse("1e-4")
         run.planner.pin(1, 1.0, False)
-        steps(run, 2)
+        steps(run, 2, measured=True)
         run.planner.ban(0)
         run.set_recompute(2)
-        steps(run, 2)
+        steps(run, 2, measured=True)
         assert compilation.recompiles == 0
         assert not compiling.cost(run, precision="fp32")
         assert compiling.cost(run, precision="bf16").startswith("compiles 3 variants, about ")
         before = compilation.graphs
         run.set_precision("bf16")
-        steps(run, 2)
+        steps(run, 2, measured=True)
         assert compilation.graphs > before
         run.set_precision("fp32")
-        steps(run, 1)
-        assert compilation.recompiles == 0
+        steps(run, 1, measured=True)
+        assert compilation.recompiles == 0, "nor because slots are measured"
+        told = run.slot_meter.take()
+        assert told is not None
+        assert told.forward_ms[0] is None, "banned"
+        assert told.forward_ms[1] > 0 < told.backward_ms[1]  # type: ignore[operator]
     told = [e for e in folder.of(Progress) if e.task == compiling.TASK]
     assert [(p.done, p.total) for p in told] == 2 * [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert [p.detail for p in told[4:]] == ["bf16 1 x 8", "bf16 1 x 8 evaluation", "bf16 1 x 8 frozen", ""]
@@ -100,7 +106,7 @@ def test_a_resumed_run_compiles_again_and_goes_on_in_the_same_bits(tmp_path: Pat
     with alive(folder) as run:
         assert run.step == 2
         assert run.compilation is not None
-        steps(run, 2)
+        steps(run, 2, measured=True)
         assert all(torch.equal(a, b) for a, b in zip(weights(run), expected, strict=True))
 
 

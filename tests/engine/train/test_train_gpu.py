@@ -12,7 +12,7 @@ import torch
 
 from engine.profile.load import load_profile
 from engine.profile.write import to_toml
-from engine.protocol.events import Alarm
+from engine.protocol.events import Alarm, SlotsMeasured
 from engine.runlog.catalog import create_run
 from engine.train.build import build_parts
 from engine.train.fit import find_batch
@@ -76,3 +76,29 @@ def test_a_step_out_of_memory_is_done_in_smaller_micro_batches(tmp_path: Path, t
     assert run.batch_size < 256
     assert run.sequences == 256
     assert run.meter.read().skipped_steps == 0
+
+
+def test_slots_are_measured_in_the_memory_that_activations_left_and_change_no_bit(
+    tmp_path: Path, token_dir: Path
+) -> None:
+    ends = []
+    for measured in (False, True):
+        run = made(tmp_path, token_dir, "train.batch_size=64", "train.compile=off", "train.recompute=2")
+        for _ in range(4):
+            torch.cuda.reset_peak_memory_stats()
+            run.take_step()
+            run.report()
+            peak = torch.cuda.max_memory_allocated()
+        if measured:
+            run.slot_meter.ask()
+        run.take_step()
+        run.report()
+        ends.append([p.detach().clone() for p in run.model.parameters()])
+        log: Any = run.log
+        if measured:
+            told = [e for e in log if isinstance(e, SlotsMeasured)][-1]
+            assert told.step == run.step
+            assert all(ms > 0 for ms in (*told.forward_ms, *told.backward_ms))  # type: ignore[operator]
+            assert all(n > 0 for n in (*told.grad_norms, *told.weight_norms, *told.update_norms))  # type: ignore[operator]
+            assert torch.cuda.max_memory_allocated() <= peak
+    assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
