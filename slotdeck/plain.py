@@ -17,10 +17,10 @@ from engine.runlog.index import History
 from engine.runlog.lock import is_live
 from engine.runlog.reader import Entry, LogReader
 from engine.runlog.restarts import awaited
-from engine.text import one_line, sanitise
+from engine.text import one_line
 from engine.units import counted, format_bytes, format_count, format_duration
+from slotdeck.told import told
 from tui.link.spawn import Spawned
-from tui.state.feed import missed
 
 LINE_EVERY_S = 2.0
 _POLL_S = 0.1
@@ -57,7 +57,12 @@ class Teller:
             case e.RunStarted():
                 self._begin(event)
             case e.Event():
-                line = self._line(event)
+                match event:
+                    case e.Evaluated(loss=loss):
+                        self._val_loss = loss
+                    case e.RunEnded():
+                        self.ended = event
+                line = told(event)
                 if line:
                     self._tell_step()
                     self.say(line)
@@ -97,52 +102,6 @@ class Teller:
             f"  ETA {format_duration(report.eta_s)}"
         )
 
-    def _line(self, event: e.Event) -> str:
-        match event:
-            case e.Evaluated():
-                self._val_loss = event.loss
-                return f"validation loss {event.loss:.4f} at step {event.step} ({format_duration(event.seconds)})"
-            case e.Probed():
-                return one_line(f"probe at step {event.step}: {missed(event)}")
-            case e.Sampled():
-                text = sanitise(event.prompt + event.text, 600).replace("\n", "\n    | ")
-                return f"sample at step {event.step}:\n    | {text}"
-            case e.CheckpointSaved():
-                return one_line(
-                    f"checkpoint {event.name} saved: {format_bytes(event.bytes)} in {format_duration(event.seconds)}"
-                    f" ({event.reason})"
-                )
-            case e.StateChanged(state="running", reason="") | e.StateChanged(state="starting" | "ended"):
-                return ""
-            case e.StateChanged():
-                return one_line(
-                    f"{event.state} at step {event.step}" + (f": {event.reason}" if event.reason else "")
-                )
-            case e.Alarm():
-                remedy = f"; {event.remedy}" if event.remedy else ""
-                return one_line(f"{event.level}: {event.message}{remedy}", 1000)
-            case e.CommandApplied():
-                change = f"{event.before} -> {event.after}" if event.before else event.after
-                return one_line(f"applied {event.text} at step {event.step}: {change}")
-            case e.CommandRefused():
-                return one_line(f"refused {event.text}: {event.reason}")
-            case e.JobReported():
-                return one_line(f"{event.task} {event.state}: {event.text}", 1000)
-            case e.Pruned(undone=False):
-                params = (
-                    f"{format_count(event.params_before)} -> {format_count(event.params_after)} parameters"
-                )
-                return one_line(f"pruned {', '.join(event.slots)} at step {event.step}: {params}", 1000)
-            case e.LogLine():
-                return one_line(event.text, 1000)
-            case e.LogGap():
-                return one_line(f"warning: {event.dropped} events are missing from the log: {event.reason}")
-            case e.RunEnded():
-                self.ended = event
-                remedy = f"; {event.remedy}" if event.remedy else ""
-                return one_line(f"{event.outcome} at step {event.step}: {event.reason}{remedy}", 1000)
-        return ""
-
 
 def follow(run_dir: Path, engine: Spawned | None, say: Callable[[str], None]) -> int:
     """Tell a run until it ends. Returns 0 when it finished or stopped, 1 when it failed or died.
@@ -165,7 +124,7 @@ def follow(run_dir: Path, engine: Spawned | None, say: Callable[[str], None]) ->
     asked = False
     while True:
         try:
-            alive = engine.process.poll() is None if engine else _is_at_work(run_dir)
+            alive = engine.process.poll() is None if engine else is_at_work(run_dir)
             _tell(teller, reader.poll())
             if not alive:
                 return _end(teller, engine, run_dir, say)
@@ -179,7 +138,8 @@ def follow(run_dir: Path, engine: Spawned | None, say: Callable[[str], None]) ->
             say("stopping with a checkpoint; ctrl-C again leaves the engine to itself")
 
 
-def _is_at_work(run_dir: Path) -> bool:
+def is_at_work(run_dir: Path) -> bool:
+    """An engine steps, or one is awaited."""
     return is_live(run_dir) is not None or bool(awaited(run_dir))
 
 

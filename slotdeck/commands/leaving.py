@@ -2,8 +2,51 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.errors import SlotdeckError
 from slotdeck.options import RUNS, Run, Runs, app
 from slotdeck.say import say
+
+
+@app.command("export-run")
+def export_run(
+    run: Run,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Tables for a spreadsheet; loss.csv is the curve.")
+    ] = False,
+    parquet: Annotated[bool, typer.Option("--parquet", help="The same tables, typed.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Event files.")] = False,
+    wandb: Annotated[
+        bool, typer.Option("--wandb-offline", help="An offline W&B run, to sync or look at.")
+    ] = False,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="The folder to make; else RUN-export here.")
+    ] = None,
+    final_branch: Annotated[
+        bool, typer.Option("--final-branch", help="Leave out what rollbacks left behind.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export.")] = False,
+    runs_dir: Runs = RUNS,
+) -> None:
+    """Write what a run's log holds for other programs.
+
+    Several formats at once are fine. A live run may be exported: what its log holds now.
+    """
+    from engine.runlog.catalog import find_run
+    from slotdeck.export_run.export import export_run as write
+    from slotdeck.terminal import shown_path
+
+    asked = {"csv": csv, "parquet": parquet, "tensorboard": tensorboard, "wandb": wandb}
+    formats = [name for name, wanted in asked.items() if wanted]
+    if not formats:
+        raise SlotdeckError("no format given", "add --csv, --parquet, --tensorboard or --wandb-offline")
+    run_dir = find_run(run, runs_dir)
+    target = shown_path(to or Path(f"{run_dir.resolve().name}-export"))
+    write(run_dir, target, formats, overwrite=overwrite, only_final=final_branch, say=say)
 
 
 @app.command()

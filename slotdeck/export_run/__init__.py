@@ -1,0 +1,1 @@
+"""`slotdeck export-run`: what a run's log holds, for other programs. One file a format; `tables` is what they share."""

@@ -1,0 +1,134 @@
+"""What must be known of a run before its log is walked: its lives, its slots, the line that leads to its end.
+
+Read from the log's life-cycle events, which the footers of its segments name: milliseconds, however long the run.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.errors import SlotdeckError
+from engine.profile.schema import Profile
+from engine.protocol import events as e
+from engine.protocol.codec import decode
+from engine.runlog.index import History
+from engine.runlog.lock import is_live
+from tui.state.forks import Forks
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """A run, as far as its log went when it was opened."""
+
+    run_id: str
+    """The folder's name."""
+    lives: list[e.RunStarted]
+    line: dict[int, int]
+    """Branch -> its last step on the way to where the run stands; a branch that is not in it was left behind."""
+    began_wall_s: float
+    ended_wall_s: float
+    """Time of the last event."""
+    head_seq: int
+    reports: int
+    """About how many step reports there are: never fewer."""
+    live: bool
+    ended: e.RunEnded | None
+    evaluations: list[tuple[int, e.Evaluated]]
+    """Each with its number in the log."""
+
+    @property
+    def slot_names(self) -> list[str]:
+        return [slot.name for slot in self.lives[-1].slots] if self.lives else []
+
+    def leads(self, branch: int, step: int) -> bool:
+        """Whether a step is on the way to where the run stands."""
+        return step <= self.line.get(branch, -1)
+
+
+def read_facts(run_dir: Path) -> tuple[RunFacts, History]:
+    """The facts, and the history they were read from.
+
+    Raises:
+        SlotdeckError: the run has no event yet, or its log cannot be read.
+    """
+    live = is_live(run_dir) is not None
+    history = History(run_dir, raw_reports=0)
+    if not history.head_seq:
+        raise SlotdeckError(f"{run_dir.name} has not begun: its log is empty", "start it, or wait a moment")
+    lives: list[e.RunStarted] = []
+    ended: e.RunEnded | None = None
+    evaluations: list[tuple[int, e.Evaluated]] = []
+    forks, branch = Forks(), 0
+    for mark in history.marks:
+        match decode(mark.kind, mark.payload):
+            case e.RunStarted() as started:
+                if started.branch > branch:
+                    forks.begin(started.branch, started.step)
+                    branch = started.branch
+                lives.append(started)
+                ended = None
+            case e.WentBack() as back:
+                forks.begin(back.branch, back.step, back.of_branch)
+                branch = back.branch
+            case e.RunEnded() as ended:
+                pass
+            case e.Evaluated() as evaluated:
+                evaluations.append((mark.seq, evaluated))
+            case _:
+                pass
+    began_wall_s, ended_wall_s = history.span
+    facts = RunFacts(
+        run_id=run_dir.resolve().name,
+        lives=lives,
+        line=forks.line(),
+        began_wall_s=began_wall_s,
+        ended_wall_s=ended_wall_s,
+        head_seq=history.head_seq,
+        reports=64 * len(history.tracks),
+        live=live,
+        ended=ended,
+        evaluations=evaluations,
+    )
+    return facts, history
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key of a profile."""
+
+    key: str
+    value: str
+    default: str
+
+    @property
+    def changed(self) -> bool:
+        return self.value != self.default
+
+
+def settings(profile_toml: str) -> list[Setting]:
+    """The settings in a resolved profile, in its order; none if it is no TOML."""
+    try:
+        given = _flat(tomllib.loads(profile_toml))
+    except tomllib.TOMLDecodeError:
+        return []
+    defaults = _flat(msgspec.to_builtins(Profile()))
+    return [Setting(key, _told(value), _told(defaults.get(key, ""))) for key, value in given.items()]
+
+
+def _flat(table: dict[str, Any], above: str = "") -> dict[str, Any]:
+    rows: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            rows.update(_flat(value, f"{above}{key}."))
+        else:
+            rows[above + key] = value
+    return rows
+
+
+def _told(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
