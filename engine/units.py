@@ -6,16 +6,25 @@ import re
 
 from engine.errors import SlotdeckError
 
+_decimal = False
+"""How sizes are written by this process; the user's choice, like a locale."""
 _BINARY = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
+def write_bytes(units: str) -> None:
+    """From now on in `binary` units (KiB) or `decimal` ones (kB); what is in a log already stays."""
+    global _decimal
+    _decimal = units == "decimal"
+
+
 def format_bytes(n: float | None) -> str:
-    """`1536` -> `1.5 KiB`; `None` -> `n/a`. Powers of 1024."""
+    """`1536` -> `1.5 KiB`; `None` -> `n/a`. Powers of 1024, or of 1000 after `write_bytes("decimal")`: `1.54 kB`."""
     if n is None:
         return "n/a"
-    value = float(n)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if abs(value) < 1024 or unit == "TiB":
+    value, factor = float(n), 1000 if _decimal else 1024
+    units = ("B", "kB", "MB", "GB", "TB") if _decimal else ("B", "KiB", "MiB", "GiB", "TiB")
+    for unit in units:
+        if abs(value) < factor or unit == units[-1]:
             return (
                 f"{value:.0f} B"
                 if unit == "B"
@@ -23,7 +32,7 @@ def format_bytes(n: float | None) -> str:
                 if value < 1000
                 else f"{value:.0f} {unit}"
             )
-        value /= 1024
+        value /= factor
     raise AssertionError("the last unit always returns")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,13 +18,13 @@ import typer
 from engine.errors import SlotdeckError
 from engine.text import one_line
 from slotdeck.bench.commands import app as bench_app
-from slotdeck.commands import data, leaving, machine, training, watching, weights
-from slotdeck.options import RUNS, Runs, app
+from slotdeck.commands import data, keeping, leaving, machine, training, watching, weights
+from slotdeck.options import RUNS, Runs, Thin, app
 from slotdeck.say import note, say
 
 __all__ = ["app", "main"]
 
-_ORDER = [part.__name__ for part in (training, watching, weights, data, leaving, machine)]
+_ORDER = [part.__name__ for part in (training, watching, keeping, weights, data, leaving, machine)]
 app.registered_commands.sort(key=lambda command: _ORDER.index(getattr(command.callback, "__module__", "")))
 app.add_typer(bench_app, name="bench")
 
@@ -36,6 +37,7 @@ def home(
     context: typer.Context,
     runs_dir: Runs = RUNS,
     read_only: Annotated[bool, typer.Option("--read-only", help="Watch only; start nothing.")] = False,
+    thin: Thin = False,
     version: Annotated[bool, typer.Option("--version")] = False,
 ) -> None:
     """Train transformers by slots, with your hand on the controls.
@@ -47,6 +49,8 @@ def home(
 
         say(f"slotdeck {slotdeck.__version__}")
         raise typer.Exit
+    if context.invoked_subcommand not in ("config", "doctor"):  # they are for mending it
+        runs_dir = _configured(runs_dir, context)
     if context.invoked_subcommand is not None:
         # `slotdeck --runs DIR train ...` means what `slotdeck train ... --runs DIR` means.
         context.default_map = {context.invoked_subcommand: {"runs_dir": str(runs_dir)}}
@@ -59,7 +63,25 @@ def home(
     from slotdeck.journey import start_from_home
     from tui.app import run_home
 
-    raise typer.Exit(run_home(runs_dir, lambda name: start_from_home(name, runs_dir), read_only))
+    raise typer.Exit(run_home(runs_dir, lambda name, sets: start_from_home(name, sets, runs_dir), read_only, thin=thin))
+
+
+def _configured(runs_dir: Path, context: typer.Context) -> Path:
+    """The folder of runs, from the user's settings where neither a flag nor the environment gave one.
+
+    Raises:
+        SlotdeckError: the settings have a mistake; said now, before an engine is started.
+    """
+    from tui.config_path import config_path
+
+    if not config_path(os.environ).exists():
+        return runs_dir
+    from tui.config import load
+
+    source = context.get_parameter_source("runs_dir")
+    given = source is not None and source.name != "DEFAULT"
+    configured = load(os.environ)
+    return runs_dir if given else Path(str(configured.values["runs"])).expanduser()
 
 
 def main() -> None:

@@ -18,29 +18,29 @@ Say = Callable[[str], None]
 
 
 def train(
-    name: str, sets: Sequence[str], runs_dir: Path, *, detach: bool, plain: bool, restarts: int = 0
+    name: str, sets: Sequence[str], runs_dir: Path, *, detach: bool, plain: bool, thin: bool = False, restarts: int = 0
 ) -> int:
     """Start a new run and watch it. Returns the exit code."""
-    profile = start.prepare_profile(name, sets, build_demo_data)
+    profile = start.prepare_profile(name, sets, lambda folder: build_demo_data(folder, runs_dir))
     run_dir = start.create(profile, runs_dir)
-    return _watch(run_dir, start.start_new(run_dir, note, restarts), detach=detach, plain=plain)
+    return _watch(run_dir, start.start_new(run_dir, note, restarts), detach=detach, plain=plain, thin=thin)
 
 
 def resume(
-    run: str, sets: Sequence[str], runs_dir: Path, *, detach: bool, plain: bool, restarts: int = 0
+    run: str, sets: Sequence[str], runs_dir: Path, *, detach: bool, plain: bool, thin: bool = False, restarts: int = 0
 ) -> int:
     """Go on with a run and watch it. Returns the exit code."""
     run_dir = find_run(run, runs_dir)
     spawned = start.start_again(run_dir, sets, note, restarts)
-    return _watch(run_dir, spawned, detach=detach, plain=plain)
+    return _watch(run_dir, spawned, detach=detach, plain=plain, thin=thin)
 
 
-def begin(run_dir: Path, *, detach: bool, plain: bool) -> int:
+def begin(run_dir: Path, *, detach: bool, plain: bool, thin: bool = False) -> int:
     """Start a run whose folder is made, and watch it. Returns the exit code."""
-    return _watch(run_dir, start.start_new(run_dir, note), detach=detach, plain=plain)
+    return _watch(run_dir, start.start_new(run_dir, note), detach=detach, plain=plain, thin=thin)
 
 
-def attach(run: str, runs_dir: Path, *, read_only: bool, plain: bool) -> int:
+def attach(run: str, runs_dir: Path, *, read_only: bool, plain: bool, thin: bool = False) -> int:
     """The cockpit on a run, live or over; plain lines without a terminal."""
     run_dir = find_run(run, runs_dir)
     holder = is_live(run_dir)
@@ -53,42 +53,45 @@ def attach(run: str, runs_dir: Path, *, read_only: bool, plain: bool) -> int:
     if has_terminal() and not plain:
         from tui.app import run_attach
 
-        return run_attach(run_dir, read_only=read_only)
+        return run_attach(run_dir, read_only=read_only, thin=thin)
     from slotdeck.plain import follow
 
     return follow(run_dir, None, say)
 
 
-def start_from_home(name: str, runs_dir: Path) -> Path:
-    """For the cockpit's home screen: a new run of a profile, its engine at work. Says nothing itself."""
+def start_from_home(name: str, sets: Sequence[str], runs_dir: Path) -> Path:
+    """For the cockpit: a new run of a profile with some keys set, its engine at work. Says nothing itself."""
 
     def quietly(folder: Path) -> None:
         from slotdeck.demo import build_demo
+        from slotdeck.prepare_job import told_progress
 
-        build_demo(folder)
+        with told_progress(runs_dir, folder, lambda _: None) as tell:
+            build_demo(folder, tell)
 
-    run_dir = start.create(start.prepare_profile(name, [], quietly), runs_dir)
+    run_dir = start.create(start.prepare_profile(name, sets, quietly), runs_dir)
     start.start_new(run_dir, lambda _: None)
     return run_dir
 
 
-def build_demo_data(folder: Path) -> None:
-    """The demo's data, its progress shown."""
+def build_demo_data(folder: Path, runs_dir: Path) -> None:
+    """The demo's data, its progress shown and told."""
     from slotdeck.demo import build_demo
     from slotdeck.prepare_bar import shown_progress
+    from slotdeck.prepare_job import told_progress
 
-    with shown_progress() as show:
-        build_demo(folder, show)
+    with shown_progress() as show, told_progress(runs_dir, folder, show) as tell:
+        build_demo(folder, tell)
 
 
-def _watch(run_dir: Path, engine: Spawned, *, detach: bool, plain: bool) -> int:
+def _watch(run_dir: Path, engine: Spawned, *, detach: bool, plain: bool, thin: bool) -> int:
     code = 0
     if detach:
         say(f"{run_dir.name} is at work, pid {engine.pid}")
     elif has_terminal() and not plain:
         from tui.app import run_attach
 
-        code = run_attach(run_dir)
+        code = run_attach(run_dir, thin=thin)
     else:
         from slotdeck.plain import follow
 

@@ -23,6 +23,7 @@ Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set one key of the profile.")
 ]
 Plain = Annotated[bool, typer.Option("--plain", help="Plain lines, even in a terminal.")]
+Thin = Annotated[bool, typer.Option("--thin", help="For a slow line: far fewer bytes to the terminal.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Return as soon as the engine steps.")]
 Restarts = Annotated[
     int,

@@ -22,8 +22,19 @@ from textual.screen import Screen
 
 from engine.errors import SlotdeckError
 from engine.text import one_line
-from tui.messages import HomeAsked, LaunchAsked, MomentOpened, PipelinesAsked, ProfileChosen, RunLeft, RunOpened, StartRefused
-from tui.settings import Settings, from_environment
+from engine.units import write_bytes
+from tui.keys import rebind
+from tui.messages import (
+    HomeAsked,
+    LaunchAsked,
+    MomentOpened,
+    PipelinesAsked,
+    ProfileChosen,
+    RunLeft,
+    RunOpened,
+    StartRefused,
+)
+from tui.settings import Settings
 from tui.state.store import RunStore
 from tui.terminal.driver import driver_class
 from tui.terminal.painter import Painter
@@ -64,7 +75,8 @@ class SlotdeckApp(App[int]):
         self._start = start
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = "slotdeck-light" if settings.light else "slotdeck-dark"
+        self.theme = f"slotdeck-{settings.theme}"
+        self.set_keymap(rebind(settings.keys))
 
     def get_default_screen(self) -> Screen[None]:
         """The screen everything else lies on: home, a cockpit or a replay."""
@@ -81,7 +93,8 @@ class SlotdeckApp(App[int]):
 
     def action_dark_light(self) -> None:
         """The other colours."""
-        self.theme = "slotdeck-light" if self.theme == "slotdeck-dark" else "slotdeck-dark"
+        dark = "slotdeck-dark" if self._settings.light else f"slotdeck-{self._settings.theme}"
+        self.theme = dark if self.theme == "slotdeck-light" else "slotdeck-light"
 
     def action_command_palette(self) -> None:
         """Search everything; imported late, since most sessions start without it."""
@@ -131,7 +144,9 @@ class SlotdeckApp(App[int]):
         if self._read_only:
             self.notify("read-only: leave it and come back without --read-only to start runs")
         elif self._start is None:
-            words = shlex.join(["slotdeck", "train", message.name, *(w for s in message.sets for w in ("--set", s))])
+            words = shlex.join(
+                ["slotdeck", "train", message.name, *(w for s in message.sets for w in ("--set", s))]
+            )
             self.notify(f"start it with: {words}")
         else:
             self._start_profile(message, self._start)
@@ -166,22 +181,24 @@ class SlotdeckApp(App[int]):
             self.exit(0, message=Text(one_line(message.farewell, 1024)) if message.farewell else None)
 
 
-def run_home(runs_dir: Path, start: Start | None = None, read_only: bool = False) -> int:
+def run_home(
+    runs_dir: Path, start: Start | None = None, read_only: bool = False, *, thin: bool = False
+) -> int:
     """The list of runs and profiles. `start` is called in a thread when a profile is to be trained.
 
-    `read_only`: nothing is started, and runs are opened to watch.
+    `read_only`: nothing is started, and runs are opened to watch. `thin`: for a slow line, whatever the settings say.
     """
-    return _run(lambda _: home_screen(runs_dir, read_only), start, read_only)
+    return _run(lambda _: home_screen(runs_dir, read_only), start, read_only, thin=thin)
 
 
-def run_attach(run_dir: Path, read_only: bool = False) -> int:
+def run_attach(run_dir: Path, read_only: bool = False, *, thin: bool = False) -> int:
     """The cockpit of one run."""
-    return _run(lambda settings: cockpit_screen(run_dir, settings, read_only))
+    return _run(lambda settings: cockpit_screen(run_dir, settings, read_only), thin=thin)
 
 
-def run_replay(run_dir: Path) -> int:
+def run_replay(run_dir: Path, *, thin: bool = False) -> int:
     """The same cockpit on a recorded run."""
-    return _run(lambda settings: replay_screen(run_dir, settings))
+    return _run(lambda settings: replay_screen(run_dir, settings), thin=thin)
 
 
 def home_screen(runs_dir: Path, read_only: bool = False) -> Screen[None]:
@@ -212,7 +229,7 @@ def cockpit_screen(run_dir: Path, settings: Settings, read_only: bool = False) -
     return CockpitScreen(store, link, settings, run_dir.name, client_id, read_only)
 
 
-def replay_screen(run_dir: Path, settings: Settings, at_seq: int | None = None) -> Screen[None]:
+def replay_screen(run_dir: Path, settings: Settings, at_seq: int = 0) -> Screen[None]:
     """A cockpit and a player of the log in `run_dir`; with `at_seq` held at the moment of that event."""
     from tui.link.replay import ReplaySource
     from tui.screens.replay import ReplayScreen
@@ -222,9 +239,17 @@ def replay_screen(run_dir: Path, settings: Settings, at_seq: int | None = None) 
 
 
 def _run(
-    first: Callable[[Settings], Screen[None]], start: Start | None = None, read_only: bool = False
+    first: Callable[[Settings], Screen[None]],
+    start: Start | None = None,
+    read_only: bool = False,
+    *,
+    thin: bool = False,
 ) -> int:
-    app = SlotdeckApp(first, from_environment(os.environ), start, read_only)
+    from tui.config import load
+
+    settings = load(os.environ, {"thin": True} if thin else {}).settings(os.environ)
+    write_bytes(settings.units)
+    app = SlotdeckApp(first, settings, start, read_only)
     ensure_size()
     app.run()
     return app.return_code or 0

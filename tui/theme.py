@@ -1,4 +1,4 @@
-"""The cockpit's colours, dark and light: one meaning each, all of them quiet."""
+"""The cockpit's colours, dark, light and of high contrast: one meaning each, the first two quiet."""
 
 from __future__ import annotations
 
@@ -34,5 +34,20 @@ THEMES = (
         panel="#d0d0d0",
         variables={"quiet": "#6c6c6c"},
         dark=False,
+    ),
+    Theme(
+        name="slotdeck-contrast",
+        primary="#5fafff",
+        secondary="#5fd7d7",
+        accent="#00ffff",
+        success="#5fff5f",
+        warning="#ffd700",
+        error="#ff5f5f",
+        foreground="#ffffff",
+        background="#000000",
+        surface="#000000",
+        panel="#444444",
+        variables={"quiet": "#bcbcbc"},
+        dark=True,
     ),
 )

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from engine.errors import SlotdeckError
-from slotdeck.options import RUNS, Detach, Plain, Restarts, Run, Runs, Sets, app
+from slotdeck.options import RUNS, Detach, Plain, Restarts, Run, Runs, Sets, Thin, app
 
 
 @app.command()
@@ -21,6 +21,7 @@ def train(
     restarts: Restarts = 0,
     detach: Detach = False,
     plain: Plain = False,
+    thin: Thin = False,
 ) -> None:
     """Train a profile and watch it.
 
@@ -35,7 +36,9 @@ def train(
                 "a resumed run has its profile already", "leave PROFILE out; --set changes keys"
             )
         raise typer.Exit(
-            journey.resume(resume_run, sets or [], runs_dir, detach=detach, plain=plain, restarts=restarts)
+            journey.resume(
+                resume_run, sets or [], runs_dir, detach=detach, plain=plain, thin=thin, restarts=restarts
+            )
         )
     if not profile:
         from engine.profile.shelf import list_profiles
@@ -43,19 +46,21 @@ def train(
         names = ", ".join(found.name for found in list_profiles())
         raise SlotdeckError("no profile given", f"give a file, or one of: {names}")
     raise typer.Exit(
-        journey.train(profile, sets or [], runs_dir, detach=detach, plain=plain, restarts=restarts)
+        journey.train(profile, sets or [], runs_dir, detach=detach, plain=plain, thin=thin, restarts=restarts)
     )
 
 
 @app.command()
-def demo(sets: Sets = None, runs_dir: Runs = RUNS, detach: Detach = False, plain: Plain = False) -> None:
+def demo(
+    sets: Sets = None, runs_dir: Runs = RUNS, detach: Detach = False, plain: Plain = False, thin: Thin = False
+) -> None:
     """Train on the source of Python's standard library.
 
     The whole journey in minutes, on any machine: its data is made in data/demo.
     """
     from slotdeck import journey
 
-    raise typer.Exit(journey.train("demo", sets or [], runs_dir, detach=detach, plain=plain))
+    raise typer.Exit(journey.train("demo", sets or [], runs_dir, detach=detach, plain=plain, thin=thin))
 
 
 @app.command()
@@ -66,6 +71,7 @@ def resume(
     restarts: Restarts = 0,
     detach: Detach = False,
     plain: Plain = False,
+    thin: Thin = False,
 ) -> None:
     """Go on with a run that was stopped or killed.
 
@@ -73,7 +79,9 @@ def resume(
     """
     from slotdeck import journey
 
-    raise typer.Exit(journey.resume(run, sets or [], runs_dir, detach=detach, plain=plain, restarts=restarts))
+    raise typer.Exit(
+        journey.resume(run, sets or [], runs_dir, detach=detach, plain=plain, thin=thin, restarts=restarts)
+    )
 
 
 @app.command()
@@ -88,6 +96,7 @@ def fork(
     runs_dir: Runs = RUNS,
     detach: Detach = False,
     plain: Plain = False,
+    thin: Thin = False,
 ) -> None:
     """Make a new run that begins at a checkpoint of another, with some settings changed.
 
@@ -102,12 +111,17 @@ def fork(
         return
     from slotdeck import journey
 
-    raise typer.Exit(journey.resume(str(made), [], made.parent, detach=detach, plain=plain))
+    raise typer.Exit(journey.resume(str(made), [], made.parent, detach=detach, plain=plain, thin=thin))
 
 
 @app.command()
 def rerun(
-    run: Run, sets: Sets = None, runs_dir: Runs = RUNS, detach: Detach = False, plain: Plain = False
+    run: Run,
+    sets: Sets = None,
+    runs_dir: Runs = RUNS,
+    detach: Detach = False,
+    plain: Plain = False,
+    thin: Thin = False,
 ) -> None:
     """Train a run again: its profile, data and seed, and its commands at the steps they were applied at.
 
@@ -118,4 +132,4 @@ def rerun(
     from slotdeck.rerun import make_rerun
 
     made = make_rerun(find_run(run, runs_dir), sets or [])
-    raise typer.Exit(journey.begin(made, detach=detach, plain=plain))
+    raise typer.Exit(journey.begin(made, detach=detach, plain=plain, thin=thin))

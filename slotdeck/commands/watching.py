@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from engine.errors import SlotdeckError
-from slotdeck.options import RUNS, Plain, Run, Runs, app
+from slotdeck.options import RUNS, Plain, Run, Runs, Thin, app
 from slotdeck.say import say
 
 
@@ -17,6 +17,7 @@ def attach(
     runs_dir: Runs = RUNS,
     read_only: Annotated[bool, typer.Option("--read-only", help="Watch only.")] = False,
     plain: Plain = False,
+    thin: Thin = False,
 ) -> None:
     """Open the cockpit on a run.
 
@@ -24,11 +25,11 @@ def attach(
     """
     from slotdeck import journey
 
-    raise typer.Exit(journey.attach(run, runs_dir, read_only=read_only, plain=plain))
+    raise typer.Exit(journey.attach(run, runs_dir, read_only=read_only, plain=plain, thin=thin))
 
 
 @app.command()
-def replay(run: Run, runs_dir: Runs = RUNS) -> None:
+def replay(run: Run, runs_dir: Runs = RUNS, thin: Thin = False) -> None:
     """Play a recorded run in the cockpit."""
     from engine.runlog.catalog import find_run
     from slotdeck.terminal import command_line, has_terminal, shown_path
@@ -40,15 +41,46 @@ def replay(run: Run, runs_dir: Runs = RUNS) -> None:
         )
     from tui.app import run_replay
 
-    raise typer.Exit(run_replay(run_dir))
+    raise typer.Exit(run_replay(run_dir, thin=thin))
+
+
+@app.command()
+def watch(
+    run: Run,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    every_s: Annotated[
+        float,
+        typer.Option(
+            "--every", metavar="S", min=0.0, max=1e6, help="At most a report in S seconds; 0: each."
+        ),
+    ] = 0.0,
+    only_new: Annotated[bool, typer.Option("--new", help="Leave out what happened before now.")] = False,
+    runs_dir: Runs = RUNS,
+) -> None:
+    """Print a line a step report, and follow a live run until it ends.
+
+    The exit code is 0 when the run finished or was stopped, 1 when it failed or was killed.
+    """
+    from engine.runlog.catalog import find_run
+    from slotdeck.say import note
+    from slotdeck.watch import watch as watch_run
+
+    run_dir = find_run(run, runs_dir)
+    raise typer.Exit(watch_run(run_dir, say, note, as_json=as_json, every_s=every_s, only_new=only_new))
 
 
 @app.command("runs")
-def list_runs(runs_dir: Runs = RUNS) -> None:
+def list_runs(
+    runs_dir: Runs = RUNS,
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="TAG", help="Only runs that have it; several: all.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Archived ones too.")] = False,
+) -> None:
     """List the runs, newest first."""
     from slotdeck.listing import runs_table
 
-    for line in runs_table(runs_dir):
+    for line in runs_table(runs_dir, tags or [], everything):
         say(line)
 
 

@@ -113,6 +113,10 @@ def _key(pair: str, what: str, says: str) -> Mistake:
     return Mistake("Settings", what, (*TRAIN, *settings(pair)), says)
 
 
+def _own(text: bytes, what: str, says: str) -> Mistake:
+    return Mistake("Your settings", what, ("runs",), says, file("config/slotdeck/config.toml", text))
+
+
 def _verb(words: str, what: str, says: str) -> Mistake:
     return Mistake("Verbs", what, ("send", RUN, *words.split(" ")), says)
 
@@ -232,6 +236,18 @@ MISTAKES: tuple[Mistake, ...] = (
     _verb("pause now", "an argument too many", "one argument too many"),
     _verb("note", "an empty note", "note"),
     Mistake("Environment", "a file for SLOTDECK_RUNS", ("runs",), "t.txt", file("t.txt"), {"SLOTDECK_RUNS": "t.txt"}),
+    _own(b"theme = dark\n", "no TOML", "is not TOML"),
+    _own(b'them = "dark"\n', "a misspelt setting", "did you mean 'theme'?"),
+    _own(b'theme = "drak"\n', "a theme there is not", "did you mean 'dark'?"),
+    _own(b"refresh_hz = 60\n", "more than the screen is drawn", "give a number from 0.5 to 10"),
+    _own(b'[keys.live]\npni = "ctrl+b"\n', "a misspelt action", "did you mean 'pin'?"),
+    _own(b'[keys.liv]\npin = "ctrl+b"\n', "a screen there is not", "did you mean 'live'?"),
+    _own(b'[keys.live]\npin = "ctrl+pgup"\n', "a key there is not", "is not a key"),
+    _own(b'[keys.live]\npin = "q"\n', "a key that is taken", "would be pin and leave"),
+    Mistake("Your settings", "a setting there is not, to be set", ("config", "them", "light"), "did you mean 'theme'?"),
+    Mistake("Your settings", "a value it cannot have", ("config", "units", "metric"), "is none of binary, decimal"),
+    Mistake("Your settings", "a rate in the environment", ("config",), "is not a rate", environment={
+            "SLOTDECK_REFRESH_HZ": "fast"}),
 )  # fmt: skip
 
 
@@ -317,7 +333,9 @@ def _standing_in(folder: Path, environment: dict[str, str]) -> Iterator[None]:
     here = Path.cwd()
     os.chdir(folder)
     try:
-        with mock.patch.dict(os.environ, {"TERM": "dumb", "SLOTDECK_RUNS": "runs", **environment}):
+        with mock.patch.dict(os.environ, {
+            "TERM": "dumb", "SLOTDECK_RUNS": "runs", "XDG_CONFIG_HOME": str(folder / "config"), **environment
+        }):
             yield
     finally:
         os.chdir(here)

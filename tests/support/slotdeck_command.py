@@ -10,7 +10,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "slotdeck.cli"]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TERM": "dumb"}
+NOWHERE = "/nonexistent/slotdeck-tests"
+ENVIRONMENT = {
+    **os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TERM": "dumb",
+    "XDG_CONFIG_HOME": NOWHERE, "XDG_STATE_HOME": NOWHERE,
+}  # fmt: skip
+"""Without the settings of whoever runs the tests."""
 
 Slotdeck = Callable[..., subprocess.CompletedProcess[str]]
 """Runs `slotdeck WORDS...` to its end."""

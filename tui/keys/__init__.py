@@ -9,8 +9,9 @@ from textual.binding import Binding
 
 from tui.keys import compare, deck, everywhere, home, launch, log, memory, pipelines, slots
 from tui.keys.key import PLACES, Key, Place
+from tui.keys.rebound import Changes, changed
 
-__all__ = ["KEYS", "PLACES", "TITLES", "Key", "Place", "as_markdown", "bindings", "groups", "keys_for"]
+__all__ = ["KEYS", "PLACES", "TITLES", "Key", "Place", "as_markdown", "bindings", "groups", "keys_for", "rebind"]
 
 KEYS: tuple[Key, ...] = (
     *home.KEYS, *launch.KEYS, *pipelines.KEYS, *deck.KEYS, *slots.KEYS, *memory.KEYS, *log.KEYS, *compare.KEYS,
@@ -30,18 +31,37 @@ TITLES: dict[Place, str] = {
 }
 
 
+_changes: Changes = {}
+"""What the user's settings say; the same for every screen of a process."""
+
+
+def rebind(changes: Changes) -> dict[str, str]:
+    """Use other keys from now on, and give them by the id of the binding, for `App.set_keymap`."""
+    global _changes
+    _changes = changes
+    return {
+        f"{place}.{key.key}": new.key
+        for place in PLACES
+        for key, new in zip(changed(KEYS, {}, place), keys_for(place), strict=True)
+        if key.key != new.key
+    }
+
+
 def keys_for(place: Place) -> list[Key]:
-    """The rows of one screen, in table order."""
-    return [key for key in KEYS if place in key.where]
+    """The rows of one screen, in table order, with the user's keys."""
+    return changed(KEYS, _changes, place)
 
 
 def bindings(place: Place) -> list[Binding]:
-    """The rows of one screen as Textual bindings."""
+    """The rows of one screen as Textual bindings, with the table's keys: `rebind` says which differ."""
     return [
-        Binding(name, f"digit({name})" if key.action == "digit" else key.action, key.label, show=False)
-        for key in keys_for(place)
+        Binding(
+            name, f"digit({name})" if key.action == "digit" else key.action, key.label, show=False,
+            id=f"{place}.{key.key}",
+        )
+        for key in changed(KEYS, {}, place)
         for name in key.key.split(",")
-    ]
+    ]  # fmt: skip
 
 
 def groups(place: Place) -> dict[str, list[Key]]:

@@ -8,6 +8,8 @@ from typing import Literal, get_args
 Place = Literal["home", "launch", "pipelines", "live", "replay", "slots", "memory", "log", "compare"]
 """A screen that has keys. `slots`, `memory` and `log` are pages over a `live` or a `replay` deck."""
 Needs = Literal["", "control", "run", "profile"]
+_FACTORS = {"speed", "magnify"}
+"""Actions told by how much, where 1 changes nothing; others are told how far, where 0 does not."""
 PLACES: tuple[Place, ...] = get_args(Place)
 
 
@@ -39,3 +41,15 @@ class Key:
     def first(self) -> str:
         """The first of those printed: for where there is little room."""
         return self.shown.split(" or ")[0]
+
+    @property
+    def name(self) -> str:
+        """What the settings call it: the action and what it is told, such as `log`, `slot_on`, `lr`."""
+        action, _, told = self.action.removeprefix("app.").partition("(")
+        told = told.rstrip(")").strip("' ")
+        if not told:
+            return action
+        if told.lstrip("-").replace(".", "").isdigit():
+            less = float(told) < (1 if action in _FACTORS else 0)
+            return f"{action}_{'back' if less else 'on'}"
+        return told

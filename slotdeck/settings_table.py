@@ -1,0 +1,54 @@
+"""What `slotdeck config` says: every setting, its value and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from tui.config import FILE, Config
+from tui.config_path import config_path
+from tui.settings import OPTIONS
+
+
+def settings_lines(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
+    """A line for each setting, and for each key that the user changed."""
+    rows = [
+        (option.name, _shown(config.values[option.name]), _origin(option.name, config, environ), option.help)
+        for option in OPTIONS.values()
+    ]
+    for place, changes in config.keys.items():
+        where = f"keys.{place}" if place else "keys"
+        rows += [(f"{where}.{action}", keys, FILE, "") for action, keys in changes.items()]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        yield "  ".join(text.ljust(width) for text, width in zip(row, (*widths, 0), strict=True)).rstrip()
+    path = config_path(environ)
+    yield ""
+    yield f"file: {path}{'' if path.exists() else '  (not there)'}"
+
+
+def key_lines() -> Iterator[str]:
+    """Every action that can have another key: place, name, keys, what it does."""
+    from tui.keys import PLACES, keys_for
+
+    for place in PLACES:
+        for key in keys_for(place):
+            if key.action != "digit":
+                yield f"keys.{f'{place}.{key.name}':<28}  {key.shown:<18}  {key.help}"
+
+
+def _shown(value: object) -> str:
+    return (
+        str(value).lower()
+        if isinstance(value, bool)
+        else f"{value:g}"
+        if isinstance(value, float)
+        else str(value)
+    )
+
+
+def _origin(name: str, config: Config, environ: Mapping[str, str]) -> str:
+    origin = config.origins[name]
+    if origin != "environment":
+        return origin
+    variable = OPTIONS[name].variable
+    return variable if environ.get(variable) is not None else "SLOTDECK_LIGHT"
