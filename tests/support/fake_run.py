@@ -18,7 +18,10 @@ from engine.runlog.writer import LogWriter
 
 START_WALL_S = 1_795_251_600.0
 """2026-11-21 09:00:00 UTC."""
-PROFILE_TOML = 'name = "demo"\nabout = "8 slots on the standard library"\n\n[train]\nsteps = 3000\n'
+PROFILE_TOML = (
+    'name = "demo"\nabout = "8 slots on the standard library"\n\n[model]\nn_layer = 8\nn_head = 4\nn_embd = 256\n'
+    "seq_len = 256\n\n[train]\nsteps = 3000\nbatch_size = 16\n"
+)
 WHO = "ada@box7"
 
 
@@ -83,6 +86,10 @@ class FakeRun:
                 yield self._hardware(step, dice)
             if step % 300 == 0:
                 yield self._memory(step, precision)
+            if step % 100 == 0:
+                yield self._measured(step, plan)
+            if step == 350:
+                yield self._probed(step, loss)
             if step % 250 == 0:
                 val = 5.12 + 3.2 * math.exp(-step / 450)
                 yield ev.Evaluated(
@@ -278,6 +285,27 @@ class FakeRun:
             disk_total_bytes=512_000_000_000,
             gpus=[gpu] if self.gpu else [],
             gpu_status="" if self.gpu else "no NVIDIA driver",
+        )
+
+    def _measured(self, step: int, plan: ev.SlotPlanned) -> ev.SlotsMeasured:
+        """Later slots learn less; one that was left out has no gradient and took no time."""
+        slow = 1 + 0.3 * math.sin(step / 300)
+        on = [row.duty > 0 for row in plan.rows]
+        learning = [slow * (1.4 - i / self.num_slots) for i in range(self.num_slots)]
+        return ev.SlotsMeasured(
+            step=step,
+            branch=0,
+            grad_norms=[0.3 * much if works else None for much, works in zip(learning, on, strict=True)],
+            weight_norms=[17.0 + i for i in range(self.num_slots)],
+            update_norms=[0.02 * much if works else None for much, works in zip(learning, on, strict=True)],
+            forward_ms=[1.1 * row.duty or None for row in plan.rows],
+            backward_ms=[(1.9 + 0.02 * i) * row.duty or None for i, row in enumerate(plan.rows)],
+        )
+
+    def _probed(self, step: int, loss: float) -> ev.Probed:
+        without = [loss + 0.4 / (1 + i) - 0.09 for i in range(self.num_slots)]
+        return ev.Probed(
+            step=step, branch=0, loss=loss, slots=self.names(), losses=[*without], tokens=16_384, seconds=3.1
         )
 
     def _memory(self, step: int, precision: str) -> ev.MemorySplit:

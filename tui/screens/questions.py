@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engine.protocol import commands as c
 from engine.protocol.events import CheckpointSaved, JobReported
+from engine.protocol.verbs import as_text
 from engine.text import one_line
 from tui.screens.job_rows import DONE
 from tui.state.figures import figures
@@ -87,19 +88,17 @@ def _prune(command: c.Prune, store: RunStore) -> Question:
         lines.append("A trial on a checkpoint comes first; training goes on.")
     news = forecast(command, store)
     if news is None:
-        lines.append(f"No forecast yet. This makes one: prune {_words(command)} dry_run=yes")
+        lines.append("No forecast yet. The trial makes one, and changes nothing.")
     else:
         lines.append(f"Forecast at step {news.step:,}:")
         changes = [f"  {name} {value}" for name, value in figures(news.result) if "→" in value]
         lines += changes or [one_line(news.text)]
-    return Question(
-        f"Prune {what}?",
-        "\n".join(lines),
-        {
-            "no": Answer("Keep it" if command.amount == 1 or "," not in what else "Keep them"),
-            "yes": Answer("Prune after a trial" if command.trial else "Prune now, without a trial", command),
-        },
-    )
+    answers = {"no": Answer("Keep it" if command.amount == 1 or "," not in what else "Keep them")}
+    if news is None:
+        trial = c.Prune(slots=command.slots, amount=command.amount, dry_run=True)
+        answers["try"] = Answer(f"Run the trial only: {as_text(trial)}", trial)
+    answers["yes"] = Answer("Prune after a trial" if command.trial else "Prune now, without a trial", command)
+    return Question(f"Prune {what}?", "\n".join(lines), answers)
 
 
 def forecast(command: c.Prune, store: RunStore) -> JobReported | None:
@@ -122,7 +121,3 @@ def _slots(words: str, store: RunStore) -> set[str]:
 
 def _count(amount: int) -> str:
     return "the least useful slot" if amount == 1 else f"the {amount} least useful slots"
-
-
-def _words(command: c.Prune) -> str:
-    return one_line(command.slots, 200) or f"amount={command.amount}"

@@ -252,7 +252,8 @@ async def test_keys_of_verbs_that_take_words_send_them_and_what_destroys_asks_fi
         (["R", *"best", "enter", "escape"], None),
         (["R", "tab", "enter", "down", "enter"], c.Rollback("step-00001000")),
         (["P", *"1", "enter", "enter"], None),
-        (["P", *"1", "enter", "down", "enter"], c.Prune("1")),
+        (["P", *"1", "enter", "down", "enter"], c.Prune("1", dry_run=True)),
+        (["P", *"1", "enter", "down", "down", "enter"], c.Prune("1")),
         (["P", *"block", "full_stop", *"3", "space", *"dry", "tab", "enter"], c.Prune("block.3", dry_run=True)),
         (["F", *"best", "space", *"optim", "full_stop", *"lr", "equals_sign", *"1e-4", "enter"],
          c.Fork("best", {"optim.lr": "1e-4"})),
@@ -277,7 +278,7 @@ async def test_a_rollback_says_what_is_left_behind_and_a_prune_what_it_will_cost
         await pilot.press("escape", "P", *"1", "enter")
         await settle(pilot)
         detail = str(app.screen.query_one("#confirm-detail", Static).content)
-        assert "No forecast yet. This makes one: prune 1 dry_run=yes" in detail
+        assert "No forecast yet. The trial makes one, and changes nothing." in detail
 
 
 async def test_controls_taken_by_another_are_said_until_they_are_back(run_dir):

@@ -1,0 +1,292 @@
+"""The page of slots: which works least and why, in one key; holds that say what they cost before they are asked for."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+
+import pytest
+from deck_app import settle, still_deck, until
+from fake_run import FakeRun, write_fake_run
+from textual.events import MouseScrollDown
+from textual.geometry import Offset
+from textual.widgets import Input, OptionList, Static
+
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from tui.app import SlotdeckApp, replay_screen
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.memory import MemoryScreen
+from tui.screens.slots import SlotsScreen
+from tui.settings import Settings
+from tui.widgets.slot_detail import SlotDetail
+from tui.widgets.slot_table import SlotTable
+
+RUN = "20261121-090000-demo-3f2a"
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    return write_fake_run(tmp_path_factory.mktemp("runs") / RUN, FakeRun(RUN, steps=1200, outcome=""))
+
+
+@pytest.fixture(scope="module")
+def deep_dir(tmp_path_factory):
+    """96 slots."""
+    run = FakeRun(RUN, steps=400, outcome="", num_slots=96)
+    return write_fake_run(tmp_path_factory.mktemp("deep") / RUN, run)
+
+
+@asynccontextmanager
+async def pressed(app, link, *keys, size=(120, 32)):
+    """The page after these keys."""
+    async with app.run_test(size=size) as pilot:
+        await link.loaded.wait()
+        await settle(pilot)
+        for key in ("v", *keys):
+            await pilot.press(key)
+            await settle(pilot)
+        yield pilot
+
+
+def rows(app):
+    """The table's lines as they stand on the screen."""
+    return [
+        app.screen.query_one(SlotTable).render_line(y).text
+        for y in range(app.screen.query_one(SlotTable).size.height)
+    ]
+
+
+def detail(app):
+    widget = app.screen.query_one(SlotDetail)
+    return "\n".join(widget.render_line(y).text.rstrip() for y in range(widget.size.height))
+
+
+def asked(app):
+    """The dialog's words."""
+    return str(app.screen.query_one("#confirm-detail", Static).content)
+
+
+def tell(app, event):
+    store = app.screen.store
+    store.apply(store.head_seq + 1, store.wall_s, event)
+
+
+async def test_one_key_finds_the_slot_that_works_least_and_its_reason_stands_in_full(run_dir):
+    app, link = still_deck(run_dir)
+    async with pressed(app, link, "L"):
+        told = rows(app)
+        assert "mean▴" in told[0]
+        means = [float(row.split()[3 if row.startswith("▸") else 2]) for row in told[1:9]]
+        assert means == sorted(means)
+        assert told[1].startswith("▸ block.")
+        least = told[1].split()[1]
+        at = int(least.rpartition(".")[2])
+        reason = app.screen.store.plan.rows[at].reason
+        assert detail(app).startswith(least)
+        assert f"why: {reason}" in detail(app)
+
+
+async def test_a_slot_is_pinned_for_200_steps_from_its_forecast(run_dir):
+    app, link = still_deck(run_dir)
+    async with pressed(app, link, "L", "p") as pilot:
+        slot = app.screen_stack[-2].slot
+        assert isinstance(app.screen, ConfirmScreen)
+        told = asked(app)
+        assert f"Duty 1 at every step; {slot.mean_duty:.2f} of late." in told
+        assert "Time: about +" in told
+        assert "Memory: about +" in told
+        assert link.sent == [], "nothing is sent before a yes"
+        await pilot.press("down", "enter")
+        await settle(pilot)
+        assert link.sent == [c.Pin(slot.name, until="+200")]
+        assert isinstance(app.screen, SlotsScreen)
+
+
+async def test_another_number_of_steps_is_typed_behind_what_is_typed_already(run_dir):
+    app, link = still_deck(run_dir)
+    async with pressed(app, link, "3", "b", "end", "enter") as pilot:
+        line = app.screen.query_one(Input)
+        assert line.value == "ban block.3 until=+"
+        await pilot.press(*"35", "enter")
+        await settle(pilot)
+        assert link.sent == [c.Ban("block.3", until="+35")]
+        await pilot.press("L")
+        await settle(pilot)
+        assert "mean▴" in rows(app)[0], "the keys are the page's again"
+
+
+async def test_every_other_hold_asks_first_and_escape_sends_nothing(run_dir):
+    app, link = still_deck(run_dir)
+    async with pressed(app, link, "3") as pilot:
+        for key, title, sent in (
+            ("b", "Ban block.3?", c.Ban("block.3")),
+            ("r", "Release block.3?", c.Release("block.3")),
+            ("x", "Another precision for block.3?", c.Precision("bf16", "block.3")),
+        ):
+            link.sent.clear()
+            await pilot.press(key)
+            await settle(pilot)
+            assert str(app.screen.query_one("#confirm-question", Static).content) == title
+            await pilot.press("escape")
+            await settle(pilot)
+            assert link.sent == []
+            await pilot.press(key)
+            await settle(pilot)
+            await pilot.press("enter")
+            await settle(pilot)
+            assert link.sent == [sent]
+        await pilot.press("B")
+        await settle(pilot)
+        assert link.sent[-1] == c.Probe()
+
+
+async def test_a_ban_tells_what_is_known_of_the_loss_and_how_to_find_out_what_is_not(run_dir):
+    app, link = still_deck(run_dir)
+    async with pressed(app, link, "2", "b") as pilot:
+        assert "Loss: +0.0433 nats without it (probe at step 350" in asked(app)
+        await pilot.press("escape")
+        app.screen.store.measures.effects.clear()
+        await pilot.press("b")
+        await settle(pilot)
+        assert "Loss: without it, not measured yet (B measures it)" in asked(app)
+
+
+async def test_a_prune_offers_the_trial_and_shows_what_one_found(run_dir):
+    app, link = still_deck(run_dir)
+    async with pressed(app, link, "4", "P") as pilot:
+        assert "No forecast yet." in asked(app)
+        await pilot.press("down", "enter")
+        await settle(pilot)
+        assert link.sent == [c.Prune("block.4", dry_run=True)]
+        found = {
+            "slots": "block.4",
+            "loss_before": 5.0,
+            "loss_after": 5.2,
+            "ms_before": 30.0,
+            "ms_after": 27.0,
+        }
+        tell(
+            app,
+            e.JobReported(
+                job="job-1", task="prune-trial", state="done", step=1200, text="tried", result=found
+            ),
+        )
+        await settle(pilot)
+        assert "loss: +0.2000 nats without it (prune trial at step 1,200" in detail(app)
+        await pilot.press("P")
+        await settle(pilot)
+        assert "Forecast at step 1,200:" in asked(app)
+        assert "30" in asked(app)
+        await pilot.press("down", "enter")
+        await settle(pilot)
+        assert link.sent[-1] == c.Prune("block.4")
+
+
+async def test_everything_works_by_mouse(run_dir):
+    app, link = still_deck(run_dir)
+    async with pressed(app, link) as pilot:
+        table = app.screen.query_one(SlotTable)
+        title = rows(app)[0]
+        await pilot.click(SlotTable, offset=Offset(title.index("ms"), 0))
+        await settle(pilot)
+        assert "ms▾" in rows(app)[0], "the slowest first"
+        await pilot.click(SlotTable, offset=Offset(rows(app)[0].index("ms▾"), 0))
+        await settle(pilot)
+        assert "ms▴" in rows(app)[0], "and the other way round"
+        wanted = table.view.rows[4]
+        await pilot.click(SlotTable, offset=Offset(5, 5))
+        await settle(pilot)
+        assert detail(app).startswith(wanted.name)
+        await pilot.press("p")
+        await settle(pilot)
+        await pilot.click(OptionList, offset=Offset(4, 1))
+        await settle(pilot)
+        assert link.sent == [c.Pin(wanted.name, until="+200")]
+
+
+async def test_the_selected_slot_stays_selected_when_the_rows_change_places(run_dir):
+    app, link = still_deck(run_dir)
+    async with pressed(app, link, "6") as pilot:
+        for _ in range(3):
+            await pilot.press("greater_than_sign")
+            await settle(pilot)
+            assert [row.split()[1] for row in rows(app) if row.startswith("▸")] == ["block.6"]
+        await pilot.press("I", "less_than_sign", "less_than_sign")
+        await settle(pilot)
+        assert detail(app).startswith("block.6")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)])
+async def test_96_slots_scroll_with_the_selected_one_in_sight(deep_dir, size):
+    app, link = still_deck(deep_dir)
+    async with pressed(app, link, "end", size=size) as pilot:
+        assert any(row.startswith("▸ block.95") for row in rows(app))
+        table = app.screen.query_one(SlotTable)
+        assert "of 96   sorted by slot" in app.screen.query_one("#slots-summary").text
+        await pilot.press("pageup", "up")
+        await settle(pilot)
+        wanted = 95 - table.page - 1
+        assert any(row.startswith(f"▸ block.{wanted}") for row in rows(app))
+        await pilot.press("home")
+        await settle(pilot)
+        assert rows(app)[1].startswith("▸ block.0")
+        before = table.first
+        table.post_message(_wheel(table))
+        await until(pilot, lambda: table.first == before + 3)
+        await pilot.press("9", "5")
+        await settle(pilot)
+        assert any(row.startswith("▸ block.95") for row in rows(app))
+
+
+def _wheel(widget):
+    return MouseScrollDown(widget, 3, 3, 0, 1, 0, False, False, False)
+
+
+async def test_news_of_the_engine_appear_without_a_key(run_dir):
+    app, link = still_deck(run_dir)
+    async with pressed(app, link, "1") as pilot:
+        names, store = app.screen.store.slot_names, app.screen.store
+        tell(
+            app,
+            e.Probed(
+                step=1200, branch=0, loss=5.0, slots=names, losses=[5.5] * 7 + [None], tokens=4, seconds=1.0
+            ),
+        )
+        measured = e.SlotsMeasured(
+            step=1200, branch=0, grad_norms=[None] * 8, weight_norms=[2.0] * 8, update_norms=[0.5] * 8,
+            forward_ms=[4.0] * 8, backward_ms=[8.0] * 8,
+        )  # fmt: skip
+        tell(app, measured)
+        await until(pilot, lambda: "+0.5000 nats" in detail(app))
+        line = next(row for row in rows(app) if row.startswith("▸"))
+        assert "12.00" in line
+        assert "2.5e-01" in line
+        assert "–" not in line, "the gradient that was not measured there is the one measured before"
+        assert "+0.5000" in line
+        plan = store.plan
+        held = [e.SlotRow(duty=1.0, held="pin", until=1210), *plan.rows[1:]]
+        tell(app, e.SlotPlanned(step=1205, branch=0, policy="anneal", rows=held))
+        tell(
+            app,
+            e.SlotPlanned(step=1211, branch=0, policy="anneal", rows=[e.SlotRow(duty=0.5), *plan.rows[1:]]),
+        )
+        await pilot.press("0")
+        await until(pilot, lambda: "pin expired" in detail(app))
+
+
+async def test_a_replay_steers_nothing_and_other_pages_are_a_key_away(run_dir):
+    app = SlotdeckApp(lambda settings: replay_screen(run_dir, settings), Settings())
+    async with app.run_test(size=(120, 32)) as pilot:
+        await until(pilot, lambda: app.screen.store.head_seq > 0)
+        await pilot.press("end", "v")
+        await settle(pilot)
+        assert isinstance(app.screen, SlotsScreen)
+        await pilot.press("p", "b", "P", "B")
+        await settle(pilot)
+        assert isinstance(app.screen, SlotsScreen)
+        await pilot.press("m")
+        await settle(pilot)
+        assert isinstance(app.screen, MemoryScreen)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert app.screen.place == "replay"

@@ -1,0 +1,171 @@
+"""The slots as a table: a row a slot, sorted by any column, scrolled so that the selected one is in sight.
+
+A click on a title sorts (`SortPicked`), one on a row selects (`SlotPicked`), the wheel scrolls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.style import Style
+from textual.events import Click, MouseScrollDown, MouseScrollUp
+
+from tui.messages import SlotPicked, SortPicked
+from tui.state.slot_facts import SlotFacts
+from tui.widgets.lines import Lines, Pieces
+from tui.widgets.slot_columns import Fitted, SlotColumn, cell
+
+MARK = "▸ "
+WHEEL = 3
+"""Rows that a notch of the wheel scrolls."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotTableView:
+    """What the table shows."""
+
+    rows: tuple[SlotFacts, ...]
+    """As sorted."""
+    by: str = "slot"
+    """The column it is sorted by."""
+    down: bool = False
+    """The largest first."""
+    selected: int | None = None
+    """The slot's place in the table of slots, wherever it stands here."""
+
+
+class SlotTable(Lines[SlotTableView]):
+    """Draws a `SlotTableView`."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"slot-table--{name}" for name in ("title", "sorted", "plain", "quiet", "selected", "pin", "ban", "forward")
+    }  # fmt: skip
+    DEFAULT_CSS = """
+    SlotTable > .slot-table--title { color: $quiet; }
+    SlotTable > .slot-table--sorted { color: $accent; text-style: bold; }
+    SlotTable > .slot-table--plain { color: $foreground; }
+    SlotTable > .slot-table--quiet { color: $quiet; }
+    SlotTable > .slot-table--selected { color: $foreground; background: $panel; text-style: bold; }
+    SlotTable > .slot-table--pin { color: $text-success; text-style: bold; }
+    SlotTable > .slot-table--ban { color: $text-error; text-style: bold; }
+    SlotTable > .slot-table--forward { color: $text-warning; }
+    """
+
+    first = 0
+    """The row at the top."""
+    _followed: tuple[int | None, str, bool] | None = None
+
+    def show(self, view: SlotTableView) -> None:
+        """Scroll to the selected slot when it, or the order, is another than before."""
+        following = (view.selected, view.by, view.down)
+        if following != self._followed:
+            self._followed = following
+            self._follow(view)
+        super().show(view)
+
+    def draw(self, view: SlotTableView, width: int, height: int) -> list[Pieces]:
+        fitted = self._fitted(view, width)
+        if not view.rows:
+            return [[("no slots yet: the run has not said what it trains", self.look("quiet"))]]
+        self._bound(view, height)
+        shown = view.rows[self.first : self.first + height - 1]
+        return [self._titles(view, fitted), *(self._row(view, slot, fitted) for slot in shown)]
+
+    def on_resize(self) -> None:
+        """The selected slot stays in sight."""
+        if self.view is not None:
+            self._follow(self.view)
+            self.redraw()
+
+    # -- mouse -------------------------------------------------------------------------------------------
+
+    def on_click(self, event: Click) -> None:
+        """A title or a row."""
+        if self.view is None:
+            return
+        if event.y == 0:
+            column = self.column_at(event.x)
+            if column is not None:
+                self.post_message(SortPicked(column.name))
+        elif (at := self.first + event.y - 1) < len(self.view.rows):
+            self.post_message(SlotPicked(self.view.rows[at].at))
+
+    def column_at(self, x: int) -> SlotColumn | None:
+        """The column under a cell of the widget."""
+        if self.view is None:
+            return None
+        fitted = self._fitted(self.view, self.size.width)
+        end = len(MARK)
+        for column in fitted.columns:
+            end += column.width + fitted.gap
+            if x < end:
+                return column
+        return None
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        """Further down."""
+        event.stop()
+        self._scroll(WHEEL)
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        """Further up."""
+        event.stop()
+        self._scroll(-WHEEL)
+
+    @property
+    def page(self) -> int:
+        """Rows in sight."""
+        return max(1, self.size.height - 1)
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    def _scroll(self, by: int) -> None:
+        if self.view is not None:
+            self.first += by
+            self._bound(self.view, self.size.height)
+            self.redraw()
+
+    def _bound(self, view: SlotTableView, height: int) -> None:
+        self.first = max(0, min(self.first, len(view.rows) - max(1, height - 1)))
+
+    def _follow(self, view: SlotTableView) -> None:
+        at = next((y for y, slot in enumerate(view.rows) if slot.at == view.selected), None)
+        if at is None or not self.size.height:
+            return
+        before = self.first
+        self.first = min(max(before, at - self.page + 1), at)
+        if self.first != before:
+            self._drawn_at = None
+
+    def _fitted(self, view: SlotTableView, width: int) -> Fitted:
+        return Fitted.to(width, max((len(slot.name) for slot in view.rows), default=4))
+
+    def _titles(self, view: SlotTableView, fitted: Fitted) -> Pieces:
+        muted, chosen = self.look("title"), self.look("sorted")
+        row: Pieces = [(" " * len(MARK), muted)]
+        for column in fitted.columns:
+            here = column.name == view.by
+            text = column.name + ("▾" if view.down else "▴") * here
+            text = text.ljust(column.width) if column.left else text.rjust(column.width)
+            row += [(text, chosen if here else muted), (" " * fitted.gap, muted)]
+        return row
+
+    def _row(self, view: SlotTableView, slot: SlotFacts, fitted: Fitted) -> Pieces:
+        chosen = slot.at == view.selected
+        plain = self.look("selected" if chosen else "quiet" if slot.pruned or not slot.duty else "plain")
+        row: Pieces = [(MARK if chosen else " " * len(MARK), plain)]
+        for column in fitted.columns:
+            row.append((cell(column, slot) + " " * fitted.gap, self._ink(column, slot, plain, chosen)))
+        return row
+
+    def _ink(self, column: SlotColumn, slot: SlotFacts, plain: Style, chosen: bool) -> Style:
+        """Holds and slots that are not trained stand out, on the selected row too."""
+        name = ""
+        if column.name == "held" and slot.held and not slot.pruned:
+            name = slot.held if slot.held in ("pin", "ban") else ""
+        elif column.name == "train" and not slot.trained and not slot.pruned:
+            name = "forward"
+        if not name:
+            return plain
+        return plain + Style(color=self.look(name).color) if chosen else self.look(name)
