@@ -14,7 +14,6 @@ Made by `engine.train.slot_meter` for a step that is measured; `engine.models.sl
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -28,8 +27,8 @@ Span = tuple[int, Any, Any]
 class SlotClock:
     """The marks of one step, all its micro-batches."""
 
-    def __init__(self, device: torch.device) -> None:
-        self._mark: Callable[[], Any] = _event if device.type == "cuda" else time.perf_counter
+    def __init__(self, device: torch.device, clock_s: Callable[[], float]) -> None:
+        self._mark: Callable[[], Any] = _event if device.type == "cuda" else clock_s
         self._on_gpu = device.type == "cuda"
         self._entered: tuple[Any, Tensor] | None = None
         self._passed: list[tuple[int, Tensor, Tensor]] = []

@@ -48,7 +48,7 @@ class SlotMeter:
         self._next_s = clock_s() if every_s else float("inf")
         self._put_off = False
         self._branch = self._step = 0
-        self._clock = SlotClock(device)
+        self._clock = SlotClock(device, clock_s)
         self._norms: dict[tuple[str, int], Tensor] = {}
         """0-d, on the device, by kind and slot."""
         self._before: dict[int, list[Tensor]] = {}
@@ -76,7 +76,7 @@ class SlotMeter:
 
     def begin(self) -> None:
         """An attempt at the step begins: what an earlier one measured is forgotten."""
-        self._clock = SlotClock(self._device)
+        self._clock = SlotClock(self._device, self._clock_s)
         self._norms, self._before = {}, {}
         self._model.watch = None if self._device.type == "mps" else self._clock
 
