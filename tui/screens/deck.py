@@ -17,6 +17,7 @@ from tui.screens.chart_keys import ChartKeys
 from tui.screens.command_line import CommandLine
 from tui.screens.heading import heading as heading_of
 from tui.screens.help import HelpScreen
+from tui.screens.hint import hint
 from tui.screens.key_bar import KeyBar
 from tui.screens.notice import notice as notice_of
 from tui.screens.notice import trouble_rows
@@ -55,7 +56,7 @@ class Deck(ChartKeys):
         self.choices = Choices()
         self._client_id = client_id
         self.settings = settings
-        self._period_s = 1 / settings.refresh_hz
+        self._period_s = settings.period_s
         self._clock = clock
 
     def compose(self) -> ComposeResult:
@@ -115,7 +116,11 @@ class Deck(ChartKeys):
         self.query_one(Panels).paint(
             topics, self.heading(width), self.notice(width), self.now_s(), self.whole
         )
+        self.paint_more()
         self.query_one(KeyBar).redraw()
+
+    def paint_more(self) -> None:
+        """What a kind of deck shows beside the panels; whenever they are painted, so that it is never behind them."""
 
     def heading(self, width: int) -> Content:
         """The first row."""
@@ -123,10 +128,11 @@ class Deck(ChartKeys):
 
     def notice(self, width: int) -> Content:
         """The row for trouble."""
-        return notice_of(
+        said = notice_of(
             self.store, width, self.now_s(),
             client_id=self._client_id, read_to=self.choices.read_to, may_control=self.may_control,
         )  # fmt: skip
+        return said if said.plain else hint(self.app, self.place)
 
     @property
     def may_control(self) -> bool:
