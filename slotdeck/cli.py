@@ -7,7 +7,6 @@ command that failed.
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from pathlib import Path
@@ -15,12 +14,11 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.errors import SlotdeckError
-from engine.text import one_line
 from slotdeck.bench.commands import app as bench_app
 from slotdeck.commands import data, keeping, leaving, machine, training, watching, weights
+from slotdeck.front import answered, complain
 from slotdeck.options import RUNS, Runs, Thin, app
-from slotdeck.say import note, say
+from slotdeck.say import say
 
 __all__ = ["app", "main"]
 
@@ -63,7 +61,9 @@ def home(
     from slotdeck.journey import start_from_home
     from tui.app import run_home
 
-    raise typer.Exit(run_home(runs_dir, lambda name, sets: start_from_home(name, sets, runs_dir), read_only, thin=thin))
+    raise typer.Exit(
+        run_home(runs_dir, lambda name, sets: start_from_home(name, sets, runs_dir), read_only, thin=thin)
+    )
 
 
 def _configured(runs_dir: Path, context: typer.Context) -> Path:
@@ -85,31 +85,16 @@ def _configured(runs_dir: Path, context: typer.Context) -> Path:
 
 
 def main() -> None:
-    """The `slotdeck` command."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 gets escapes
-    try:
-        sys.exit(app(prog_name="slotdeck", standalone_mode=False))
-    except SlotdeckError as error:
-        _complain(str(error), error.exit_code)
-    except USAGE_ERROR as error:
-        context = error.ctx
-        where = context.command_path if context is not None else "slotdeck"
-        _complain(f"{error.format_message().rstrip('.')}; see: {where} --help", error.exit_code)
-    except typer.Abort:
-        _complain("interrupted", 130)
-    except BrokenPipeError:  # `slotdeck dump RUN | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        _complain(f"{where}{error.strerror or error}", 1)
-
-
-def _complain(line: str, exit_code: int) -> None:
-    note(f"slotdeck: {one_line(line, 2000)}")
-    sys.exit(exit_code)
+    """The whole command line; `slotdeck.front` has a shorter way for what is typed most."""
+    with answered():
+        try:
+            sys.exit(app(prog_name="slotdeck", standalone_mode=False))
+        except USAGE_ERROR as error:
+            context = error.ctx
+            where = context.command_path if context is not None else "slotdeck"
+            complain(f"{error.format_message().rstrip('.')}; see: {where} --help", error.exit_code)
+        except typer.Abort:
+            raise KeyboardInterrupt from None
 
 
 if __name__ == "__main__":

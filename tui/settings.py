@@ -33,6 +33,11 @@ class Settings:
     """Other keys: place, or empty for every place -> action -> keys, several after commas."""
 
     @property
+    def period_s(self) -> float:
+        """Seconds between two paints of figures; on a thin line at least one."""
+        return max(1 / self.refresh_hz, 1.0 if self.thin else 0.0)
+
+    @property
     def light(self) -> bool:
         """Whether colours are light."""
         return self.theme == "light"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, "-m", "slotdeck.cli"]
+COMMAND = [sys.executable, "-m", "slotdeck.front"]
 NOWHERE = "/nonexistent/slotdeck-tests"
 ENVIRONMENT = {
     **os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TERM": "dumb",
