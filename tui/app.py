@@ -10,7 +10,7 @@ import getpass
 import os
 import shlex
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,10 @@ from textual.screen import Screen
 from engine.errors import SlotdeckError
 from engine.text import one_line
 from engine.units import write_bytes
-from tui.keys import rebind
+from tui.config_path import state_path
+from tui.hints import Hints
+from tui.keys import Place, rebind
+from tui.keys.key import name_of
 from tui.messages import (
     HomeAsked,
     LaunchAsked,
@@ -45,6 +48,9 @@ THIN_BYTES_PER_S = 2000
 """To a terminal behind a thin line, on average; what a key asks for is drawn at once."""
 
 if TYPE_CHECKING:
+    from textual.actions import ActionParseResult
+    from textual.dom import DOMNode
+
     from tui.link.log_file import LogFile
 
 Start = Callable[[str, tuple[str, ...]], Path]
@@ -77,6 +83,22 @@ class SlotdeckApp(App[int]):
             self.register_theme(theme)
         self.theme = f"slotdeck-{settings.theme}"
         self.set_keymap(rebind(settings.keys))
+        self.hints = Hints(state_path(os.environ)) if settings.hints else None
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """As ever; who uses a key need not be told of it again."""
+        if self.hints is not None and isinstance(action, str):
+            self.hints.used(name_of(action))
+        return await super().run_action(action, default_namespace, namespaces)
+
+    def hint(self, place: Place) -> str:
+        """What to say to a new user on this screen; mostly nothing."""
+        return self.hints.row(place) if self.hints is not None else ""
 
     def get_default_screen(self) -> Screen[None]:
         """The screen everything else lies on: home, a cockpit or a replay."""

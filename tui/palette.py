@@ -13,11 +13,16 @@ from typing import Protocol, runtime_checkable
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.fuzzy import Matcher
+from textual.message import Message
 
 from engine.errors import SlotdeckError
 from engine.protocol.verbs import POLICIES, PRECISIONS, VERBS, as_text, parse_command
+from engine.text import one_line
 from tui.keys import Place, keys_for
+from tui.messages import LaunchAsked, RunOpened
+from tui.state.home import HomeView
 from tui.state.known import Known
+from tui.theme import THEMES
 
 
 @runtime_checkable
@@ -40,6 +45,22 @@ class Steering(Placed, Protocol):
     def known(self) -> Known: ...
     def enter(self, text: str) -> None: ...
     def action_fill(self, text: str) -> None: ...
+
+
+@runtime_checkable
+class Listing(Placed, Protocol):
+    """A screen of runs and profiles."""
+
+    @property
+    def view(self) -> HomeView | None: ...
+    def post_message(self, message: Message) -> bool: ...
+
+
+_NOT_OFFERED = {
+    "digit", "app.command_palette", "open", "switch_list", "step(1)", "step(-1)", "leaf(1)", "leaf(-1)",
+    "app.dark_light",
+}  # fmt: skip
+"""What makes no sense from here: moving a cursor, this very palette, what the runs' own lines do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +99,26 @@ class Palette(Provider):
         below = self.screen
         if isinstance(below, Steering) and below.may_control:
             yield from _verbs(below, foreseen)
+        if isinstance(below, Listing):
+            yield from _listed(below)
         if isinstance(below, Placed):
             for key in keys_for(below.place):
-                if key.verb or key.action in ("digit", "app.command_palette", "open", "switch_list"):
+                if key.verb or key.action in _NOT_OFFERED:
                     continue
                 if below.check_action(key.action.split("(")[0], ()):
                     yield Entry(f"{key.help}  ({key.shown})", "", partial(below.run_action, key.action))
+        for theme in THEMES:
+            name = theme.name.removeprefix("slotdeck-")
+            keeps = f"until you leave; to keep them: slotdeck config theme {name}"
+            yield Entry(f"colours {name}", keeps, partial(self._colour, theme.name))
+
+    def _colour(self, name: str) -> None:
+        self.app.theme = name
 
     def _whole_command(self, query: str) -> Entry | None:
         below = self.screen
+        if isinstance(below, Steering) and below.place == "replay" and (query[:1].isdigit() or "<" in query):
+            return Entry(f"go to {query}", "The moment it was so", partial(below.enter, query))
         if not (isinstance(below, Steering) and below.may_control):
             return None
         try:
@@ -110,11 +142,28 @@ def _verbs(below: Steering, foreseen: bool) -> Iterator[Entry]:
             yield Entry(text, verb.help, partial(below.enter, text))
 
 
+def _listed(below: Listing) -> Iterator[Entry]:
+    """Every run and profile."""
+    view = below.view
+    if view is None:
+        return
+    for run in view.runs:
+        name = one_line(run.path.name)
+        does = "attach to" if run.live else "replay"
+        told = f"{run.state}, step {run.step:,} of {run.total_steps:,}"
+        yield Entry(f"{does} {name}", told, partial(below.post_message, RunOpened(run.path, replay=not run.live)))
+    for profile in view.profiles:
+        if not profile.problem:
+            shows = partial(below.post_message, LaunchAsked(profile.name))
+            yield Entry(f"train {one_line(profile.name)} …", one_line(profile.about), shows)
+
+
 def _foreseen(known: Known) -> Iterator[str]:
     yield from (f"precision {name}" for name in PRECISIONS)
     yield from (f"policy {name}" for name in POLICIES)
     yield from ("lr x0.5", "lr x2", "lr schedule", "batch auto", "stop save=no")
     yield from (f"{verb} {slot}" for verb in ("pin", "ban", "release") for slot in known.slots)
+    yield from (f"pin {slot} until=+200" for slot in known.slots)
     yield from (f"prune {slot} dry_run=yes" for slot in known.slots)
     yield from (
         f"{verb} {name}" for verb in ("rollback", "fork") for name in (*known.checkpoints[:8], "best")

@@ -45,11 +45,16 @@ class Key:
     @property
     def name(self) -> str:
         """What the settings call it: the action and what it is told, such as `log`, `slot_on`, `lr`."""
-        action, _, told = self.action.removeprefix("app.").partition("(")
-        told = told.rstrip(")").strip("' ")
-        if not told:
-            return action
-        if told.lstrip("-").replace(".", "").isdigit():
-            less = float(told) < (1 if action in _FACTORS else 0)
-            return f"{action}_{'back' if less else 'on'}"
-        return told
+        return name_of(self.action)
+
+
+def name_of(action: str) -> str:
+    """`page('log')` -> `log`, `slot(1)` -> `slot_on`, `app.dark_light` -> `dark_light`."""
+    name, _, told = action.removeprefix("app.").partition("(")
+    told = told.rstrip(")").strip("' ")
+    if not told:
+        return name
+    if told.lstrip("-").replace(".", "").isdigit():
+        less = float(told) < (1 if name in _FACTORS else 0)
+        return f"{name}_{'back' if less else 'on'}"
+    return told

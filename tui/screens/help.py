@@ -1,54 +1,147 @@
-"""The keys of the screen below, from the key table."""
+"""The keys of the screen below, from the key table: in as many columns as there is room for, narrowed by typing."""
 
 from __future__ import annotations
 
+from itertools import combinations, pairwise
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.events import Key as KeyPress
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.keys import TITLES, Key, Place, groups
+from tui.keys import TITLES, Place, groups, keys_for
 
-_MARKS = (
+MARKS = (
     ("○ requested", "sent, not answered yet"),
     ("◐ accepted", "in the log, waits for the next step boundary"),
     ("▷ 0:42", "a child works on it beside the training; what it found stands below"),
     ("● applied", "in effect; the step and what changed stand beside it"),
     ("✗ refused", "nothing changed; the reason and what to do stand beside it"),
 )
+KEY_WIDTH = 13
+COLUMN = 50
+"""Cells that a column has at least."""
+MOST_COLUMNS = 3
+GAP = 3
 
 
 class HelpScreen(ModalScreen[None]):
-    """Closes with any of its keys."""
+    """Closes with its own key and with escape; what one types is looked for."""
 
-    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("escape,question_mark,q,enter", "dismiss", show=False)
-    ]
+    BINDINGS: ClassVar[list[Binding]] = [Binding("escape", "back", show=False), Binding("enter", "dismiss", show=False)]  # type: ignore[assignment]  # fmt: skip
+    DEFAULT_CSS = """
+    HelpScreen { align: center middle; }
+    HelpScreen #help-box {
+        width: 76; max-width: 96%; height: auto; max-height: 94%; padding: 0 2; scrollbar-size-vertical: 1;
+        border: round $panel; border-title-color: $text; border-subtitle-color: $quiet; background: $surface;
+    }
+    HelpScreen #help-rows { height: auto; }
+    """
 
     def __init__(self, place: Place) -> None:
         super().__init__()
-        self._place = place
+        self._place: Place = place
+        self._typed = ""
+        self._own = {name for key in keys_for(place) if key.name == "help" for name in key.key.split(",")}
 
     def compose(self) -> ComposeResult:
-        """One block a group; the marks of a command's life last."""
+        """One box, which scrolls."""
         with VerticalScroll(id="help-box") as box:
             box.border_title = f"Keys: {TITLES[self._place]}"
-            box.border_subtitle = "esc closes"
-            for title, keys in groups(self._place).items():
-                yield Static(Content.assemble((title, "bold")), classes="help-title")
-                yield Static(Content("\n").join(_row(key) for key in keys))
-            if self._place == "live":
-                yield Static(Content.assemble(("A command's life", "bold")), classes="help-title")
-                yield Static(Content("\n").join(_two(mark, text) for mark, text in _MARKS))
+            yield Static(id="help-rows")
+
+    def on_mount(self) -> None:
+        """All of them."""
+        self.query_one("#help-box").focus()
+        self._fill()
+
+    def on_resize(self) -> None:
+        """As many columns as fit now."""
+        self._fill()
+
+    @property
+    def told(self) -> str:
+        """What stands there."""
+        return str(self.query_one("#help-rows", Static).content)
+
+    def on_key(self, event: KeyPress) -> None:
+        """Letters narrow the list."""
+        if event.key in self._own:
+            self.dismiss()
+        elif event.key == "backspace":
+            self._typed = self._typed[:-1]
+            self._fill()
+        elif event.character is not None and event.is_printable:
+            self._typed += event.character
+            self._fill()
+        else:
+            return
+        event.stop()
+
+    def action_back(self) -> None:
+        """Everything again; then back to where one was."""
+        if not self._typed:
+            self.dismiss()
+        self._typed = ""
+        self._fill()
+
+    def on_click(self) -> None:
+        """Beside the box closes it."""
+        if self.get_widget_at(*self.app.mouse_position)[0] is self:
+            self.dismiss()
+
+    def _fill(self) -> None:
+        box = self.query_one("#help-box")
+        room = int(self.app.size.width * 0.96) - 8  # border, padding, scroll bar
+        blocks = [(title, found) for title, rows in self._groups() if (found := [r for r in rows if self._wanted(r)])]
+        columns = max(1, min(room // (COLUMN + GAP), MOST_COLUMNS, len(blocks)))
+        width = min(room // columns - GAP, 70) if columns > 1 else min(room, 68)
+        box.styles.width = columns * (width + GAP) - GAP + 7
+        laid = [_block(title, rows, width) for title, rows in blocks]
+        none = Content.assemble((f"No key for {self._typed!r}; backspace, or esc.", "$quiet"))
+        self.query_one("#help-rows", Static).update(_beside(laid, columns, width) if laid else none)
+        box.border_subtitle = Content(f"{self._typed}▏ esc shows all" if self._typed else "type to find · esc closes")
+
+    def _groups(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        table = [
+            (title, [(key.shown.replace(" or ", " "), key.help) for key in keys])
+            for title, keys in groups(self._place).items()
+        ]
+        return [*table, ("A command's life", list(MARKS))] if self._place == "live" else table
+
+    def _wanted(self, row: tuple[str, str]) -> bool:
+        typed = self._typed.lower()
+        return not typed or typed in row[1].lower() or self._typed in row[0]
 
 
-def _row(key: Key) -> Content:
-    return _two(key.shown.replace(" or ", " "), key.help)
+def _block(title: str, rows: list[tuple[str, str]], width: int) -> list[Content]:
+    out = [Content.assemble((title, "bold"))]
+    for left, right in rows:
+        first, *more = Content(right).wrap(max(8, width - KEY_WIDTH))
+        out.append(Content.assemble((f"{left:<{KEY_WIDTH - 1}} ", "$accent"), first))
+        out += [Content(" " * KEY_WIDTH) + line for line in more]
+    return [*out, Content("")]
 
 
-def _two(left: str, right: str) -> Content:
-    return Content.assemble((f"{left:<12}", "$accent"), " ", right)
+def _beside(blocks: list[list[Content]], columns: int, width: int) -> Content:
+    """The blocks in order, in columns of about the same height."""
+    cuts = min(
+        combinations(range(1, len(blocks)), columns - 1),
+        key=lambda cuts: max(sum(map(len, part)) for part in _parts(blocks, cuts)),
+    )
+    stacks = [[row for block in part for row in block] for part in _parts(blocks, cuts)]
+    lines = []
+    for n in range(max(map(len, stacks)) - 1):  # the last row is the gap below a block
+        cells = [stack[n] if n < len(stack) else Content("") for stack in stacks]
+        padded = [cell + " " * (width + GAP - cell.cell_length) for cell in cells[:-1]]
+        lines.append(Content("").join([*padded, cells[-1]]))
+    return Content("\n").join(lines)
+
+
+def _parts(blocks: list[list[Content]], cuts: tuple[int, ...]) -> list[list[list[Content]]]:
+    ends = [0, *cuts, len(blocks)]
+    return [blocks[a:b] for a, b in pairwise(ends)]
