@@ -59,7 +59,7 @@ class RunPage(Screen[None]):
 
     def on_mount(self) -> None:
         """Start painting."""
-        self.set_interval(1 / self.settings.refresh_hz, self.paint)
+        self.set_interval(self.settings.period_s, self.paint)
         self.call_after_refresh(self.paint)
 
     def on_unmount(self) -> None:
