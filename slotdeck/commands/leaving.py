@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from engine.errors import SlotdeckError
+from engine.text import one_line
+from engine.units import format_bytes
 from slotdeck.options import RUNS, Run, Runs, app
 from slotdeck.say import say
 
@@ -47,6 +49,44 @@ def export_run(
     run_dir = find_run(run, runs_dir)
     target = shown_path(to or Path(f"{run_dir.resolve().name}-export"))
     write(run_dir, target, formats, overwrite=overwrite, only_final=final_branch, say=say)
+
+
+@app.command()
+def report(
+    run: Run,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE.html", help="The page to make; else RUN.html here.")
+    ] = None,
+    open_with: Annotated[
+        str, typer.Option("--open", metavar="yes|no", help="Show it in the browser.")
+    ] = "no",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    runs_dir: Runs = RUNS,
+) -> None:
+    """Write a run as one HTML page: charts, slots, commands, profile.
+
+    Nothing is loaded from elsewhere and no script is run: it can be sent, printed and kept.
+    """
+    from engine.runlog.catalog import find_run
+    from slotdeck.report.page import write_report
+    from slotdeck.terminal import shown_path
+
+    if open_with not in ("yes", "no"):
+        raise SlotdeckError(f"--open {open_with!r} is no choice", "use yes or no")
+    run_dir = find_run(run, runs_dir)
+    page = shown_path(to or Path(f"{run_dir.resolve().name}.html"))
+    if page.exists() and not overwrite:
+        raise SlotdeckError(
+            f"{one_line(str(page), 1000)} exists", "choose another --to, or replace it with --overwrite"
+        )
+    write_report(run_dir, page)
+    say(
+        f"{one_line(str(page), 1000)}: {format_bytes(page.stat().st_size)}, one page to look at in any browser"
+    )
+    if open_with == "yes":
+        import webbrowser
+
+        webbrowser.open(page.resolve().as_uri())
 
 
 @app.command()
