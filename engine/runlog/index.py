@@ -7,6 +7,9 @@ read by their footers; only what was never sealed is scanned.
 from __future__ import annotations
 
 import math
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -99,26 +102,62 @@ class History:
         assert wall_s is not None
         for segment in self._segments:
             if segment.frames and segment.header.wall_of(segment.span_t_ns[1]) >= wall_s:
-                # A float of Unix time resolves 0.24 us: lean to the early side, or an event misses itself.
-                since_s = wall_s - math.ulp(wall_s) - segment.header.wall_s
-                t_ns = segment.header.mono_ns + math.floor(since_s * 1e9)
-                return segment.first_at_time(max(t_ns, 0)) or self.head_seq + 1
+                return segment.first_at_time(_t_ns(segment, wall_s)) or self.head_seq + 1
         return self.head_seq + 1
 
-    def state_before(self, seq: int) -> list[Entry]:
+    def state_before(self, seq: int, from_seq: int = 0, newest_only: Collection[int] = ()) -> list[Entry]:
         """What a viewer applies to show the moment just before `seq`: no curve, everything else.
 
         All life-cycle events up to there and the newest of each telemetry kind, in order.
+
+        Args:
+            seq: that moment.
+            from_seq: where the viewer stands already; what was before it is left out.
+            newest_only: life-cycle kinds of which, like of telemetry, only the newest counts.
         """
         found: dict[int, Entry] = {}
-        within = [segment for segment in self._segments if segment.header.first_seq < seq]
+        within = [s for s in self._segments if s.header.first_seq < seq and s.head_seq >= from_seq]
         if within:
             newest = _snapshot(within[-1])
             newest.update((e.kind, e) for e in within[-1].entries_at(within[-1].newest_before(seq)))
-            found.update((e.seq, e) for e in newest.values())
+            found.update((e.seq, e) for e in newest.values() if e.seq >= from_seq)
         for segment in within:
-            found.update((e.seq, e) for e in segment.marks(before_seq=seq))
+            found.update((e.seq, e) for e in segment.marks(seq, from_seq, newest_only))
         return [found[number] for number in sorted(found)]
+
+    def between(self, first_seq: int, last_seq: int) -> Iterator[Entry]:
+        """The events from `first_seq` to `last_seq`, in order, as far as they are here."""
+        for segment in self._segments:
+            if segment.header.first_seq <= last_seq and segment.head_seq >= first_seq:
+                yield from segment.between(first_seq, last_seq)
+
+    def buckets_until(self, seq: int) -> tuple[int, int]:
+        """How many buckets of `tracks` had been logged whole by `seq`.
+
+        And a sequence number from which on, at the latest, reports are in none of them.
+        """
+        count, first = 0, self.first_seq
+        for segment in self._segments:
+            if segment.header.first_seq > seq:
+                break
+            walls = segment.track.wall_s
+            here = len(walls)
+            if segment.head_seq > seq:
+                part = segment.part_with(seq)
+                at = bisect_right(part.seq, seq) - 1
+                here = bisect_right(walls, segment.header.wall_of(part.t_ns[at])) if at >= 0 else 0
+            if here:
+                first = segment.first_at_time(_t_ns(segment, walls[here - 1])) or seq + 1
+            count += here
+        return count, first
+
+    @property
+    def mark_seqs(self) -> array[int]:
+        """Sequence numbers of the life-cycle events, in order, without reading them."""
+        seqs = array("Q")
+        for segment in self._segments:
+            seqs.extend(segment.reliable[0])
+        return seqs
 
     def _seq_of_step(self, step: int) -> int:
         """Backwards to the first place below `step` that has one above it behind: the newest branch wins."""
@@ -126,7 +165,13 @@ class History:
         for segment in reversed(self._segments):
             steps = segment.places.step
             last = len(steps) - 1
-            for at in range(last, -1, -1):
+            if segment.rising and last >= 0:
+                at = bisect_left(steps, step)
+                reached = segment.places.seq[at] if at <= last else reached
+                below = range(at - 1, at - 2, -1) if at else range(0)
+            else:
+                below = range(last, -1, -1)
+            for at in below:
                 if steps[at] >= step:
                     reached = segment.places.seq[at]
                 elif steps[at] >= 0 and (reached is not None or at == last):
@@ -135,6 +180,15 @@ class History:
                     if reached is not None:
                         return reached
         return reached or self.head_seq + 1
+
+
+def _t_ns(segment: SegmentIndex, wall_s: float) -> int:
+    """Unix time by the segment's clock.
+
+    A float of Unix time resolves 0.24 us: this leans to the early side, or an event would miss itself.
+    """
+    since_s = wall_s - math.ulp(wall_s) - segment.header.wall_s
+    return max(segment.header.mono_ns + math.floor(since_s * 1e9), 0)
 
 
 def _snapshot(segment: SegmentIndex) -> dict[int, Entry]:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import os
 from array import array
-from bisect import bisect_left
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import le
 from pathlib import Path
 
 import msgspec
 from msgspec.structs import astuple
 
 from engine.protocol.events import StepReport
-from engine.protocol.frames import HEADER, MAX_PAYLOAD, Frame, read_frame
+from engine.protocol.frames import HEADER, MAGIC, MAX_PAYLOAD, Frame, read_frame
 from engine.runlog.footing import RELIABLE_KINDS
 from engine.runlog.packed import ints
 from engine.runlog.pyramid import Row, Track, bucketed_track, raw_track, unpack
 from engine.runlog.reader import Entry
-from engine.runlog.scan import Scan
+from engine.runlog.scan import Scan, next_frame
 from engine.runlog.segment import Footer, Header, read_segment
 
 FOLD_REPORTS = 4096
 """How many reports a scan puts into buckets at a time."""
+NEAR_PLACES = 4
+"""Places of a footer that are read back for the newest event of a kind, before the whole segment is."""
 
 _report_decoder = msgspec.msgpack.Decoder(StepReport)
 
@@ -73,12 +77,23 @@ class SegmentIndex:
     frames: int
     reports: int
     places: Places
-    reliable: tuple[array[int], array[int]]
-    """Sequence numbers and offsets of the life-cycle events."""
+    reliable: tuple[array[int], array[int], array[int]]
+    """Sequence numbers, offsets and kinds of the life-cycle events."""
     latest: dict[int, int]
     """Kind -> offset of its newest event."""
     track: Track
     damage: list[tuple[int, int]]
+    _rising: bool | None = None
+    _telemetry: dict[int, tuple[array[int], array[int]]] | None = None
+    """Kind -> sequence numbers and offsets; step reports, which are never far, are not in it."""
+
+    @property
+    def rising(self) -> bool:
+        """No place stands at an earlier step than the one before it: the run did not go back here."""
+        if self._rising is None:
+            steps = self.places.step
+            self._rising = all(map(le, steps, islice(steps, 1, None)))
+        return self._rising
 
     def first_at_step(self, at: int, step: int) -> int | None:
         """Sequence number of the first event, from place `at` on, by which the run had done `step` steps."""
@@ -109,7 +124,8 @@ class SegmentIndex:
         found: list[int] = []
         wanted = self.latest.keys() - RELIABLE_KINDS
         place = len(self.places.seq) - 1 if self.places.kind else bisect_left(self.places.seq, seq) - 1
-        while place >= 0 and wanted:
+        near = place - NEAR_PLACES
+        while place >= 0 and (StepReport.KIND in wanted or (wanted and place > near)):
             part = self._from_place(0 if self.places.kind else place)
             end = bisect_left(part.seq, seq)
             for kind in list(wanted):
@@ -118,7 +134,41 @@ class SegmentIndex:
                     found.append(part.offset[last])
                     wanted.discard(kind)
             place = -1 if self.places.kind else place - 1
+        if wanted and place >= 0:
+            found += self._far(wanted, seq)
         return sorted(found)
+
+    def _far(self, wanted: Collection[int], seq: int) -> list[int]:
+        """Offsets of the newest events of these kinds below `seq`, wherever they are."""
+        if self._telemetry is None:
+            self._telemetry = _telemetry_of(self.path, self.start)
+        found = []
+        for kind in wanted:
+            seqs, offsets = self._telemetry.get(kind, ((), ()))
+            at = bisect_left(seqs, seq) - 1
+            if at >= 0:
+                found.append(offsets[at])
+        return found
+
+    def between(self, first_seq: int, last_seq: int) -> Iterator[Entry]:
+        """The events from `first_seq` to `last_seq`, in order."""
+        seqs, offsets = self.places.seq, self.places.offset
+        begin = max(bisect_right(seqs, first_seq) - 1, 0)
+        behind = bisect_right(seqs, last_seq)
+        if begin >= len(seqs):
+            return
+        size = offsets[behind] - offsets[begin] if behind < len(seqs) else -1
+        data = read_segment(self.path, offsets[begin], size)
+        wall_of = self.header.wall_of
+        for _, kind, seq, t_ns, payload in Scan(data, base=offsets[begin]):
+            if seq > last_seq:
+                return
+            if seq >= first_seq:
+                yield Entry(seq, kind, t_ns, wall_of(t_ns), payload)
+
+    def part_with(self, seq: int) -> Places:
+        """The frames around `seq`."""
+        return self._from_place(max(bisect_right(self.places.seq, seq) - 1, 0))
 
     def _from_place(self, at: int) -> Places:
         """The frames from a place up to the next one the index has; all of them where it has all."""
@@ -150,11 +200,48 @@ class SegmentIndex:
         finally:
             os.close(fd)
 
-    def marks(self, before_seq: int | None = None) -> Iterator[Entry]:
-        """The life-cycle events, those before `before_seq` if given."""
-        seqs, offsets = self.reliable
+    def marks(
+        self, before_seq: int | None = None, from_seq: int = 0, newest_only: Collection[int] = ()
+    ) -> Iterator[Entry]:
+        """The life-cycle events from `from_seq` on, those before `before_seq` if given.
+
+        Of the kinds in `newest_only` only the last there.
+        """
+        seqs, offsets, kinds = self.reliable
+        begin = bisect_left(seqs, from_seq)
         end = len(seqs) if before_seq is None else bisect_left(seqs, before_seq)
-        return self.entries_at(list(offsets[:end]))
+        wanted = list(offsets[begin:end])
+        if newest_only:
+            here = kinds[begin:end]
+            last = {kind: at for at, kind in enumerate(here) if kind in newest_only}
+            wanted = [
+                offset
+                for at, (kind, offset) in enumerate(zip(here, wanted, strict=True))
+                if last.get(kind, at) == at
+            ]
+        return self.entries_at(wanted)
+
+
+def _telemetry_of(path: Path, start: int) -> dict[int, tuple[array[int], array[int]]]:
+    """Where the rarer telemetry of a sealed segment is, by hopping from frame to frame."""
+    data, at = read_segment(path), start
+    found: dict[int, tuple[array[int], array[int]]] = {}
+    unpack, size, left_out = HEADER.unpack_from, HEADER.size, RELIABLE_KINDS | {StepReport.KIND}
+    while at + size < len(data):
+        magic, _, kind, length, seq, _, _ = unpack(data, at)
+        if magic != MAGIC:
+            behind = next_frame(data, at + 1)
+            if behind is None:
+                break
+            at = behind
+            continue
+        if kind not in left_out:
+            if kind not in found:
+                found[kind] = (_integers("Q"), _integers("I"))
+            found[kind][0].append(seq)
+            found[kind][1].append(at)
+        at += size + length
+    return found
 
 
 def index_from_footer(path: Path, header: Header, start: int, footer: Footer) -> SegmentIndex:
@@ -171,7 +258,7 @@ def index_from_footer(path: Path, header: Header, start: int, footer: Footer) ->
         places=Places(
             ints("Q", index.seq), ints("q", index.step), ints("Q", index.t_ns), ints("I", index.offset)
         ),
-        reliable=(ints("Q", reliable.seq), ints("I", reliable.offset)),
+        reliable=(ints("Q", reliable.seq), ints("I", reliable.offset), ints("B", reliable.kind)),
         latest=dict(footer.latest),
         track=unpack(footer.pyramid, header.wall_s, header.mono_ns),
         damage=footer.damage,
@@ -184,7 +271,7 @@ def scan_segment(path: Path, header: Header, start: int, raw_reports: int) -> Se
     places = Places()
     seqs, steps, times = places.seq.append, places.step.append, places.t_ns.append
     offsets, kinds = places.offset.append, places.kind.append
-    reliable = (_integers("Q"), _integers("I"))
+    reliable = (_integers("Q"), _integers("I"), _integers("B"))
     track, rows, stamps = Track(), list[Row](), list[int]()
     step, reports = -1, 0
     for offset, kind, seq, t_ns, payload in scan:
@@ -205,6 +292,7 @@ def scan_segment(path: Path, header: Header, start: int, raw_reports: int) -> Se
         elif kind in RELIABLE_KINDS:
             reliable[0].append(seq)
             reliable[1].append(offset)
+            reliable[2].append(kind)
         # Bound methods, no call of ours per frame: a full segment has a hundred thousand.
         seqs(seq)
         steps(step)

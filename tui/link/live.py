@@ -74,7 +74,7 @@ class LiveSource:
         self._store.set_link("connecting", "reading the log")
         history = await asyncio.to_thread(History, self.run_dir)
         self._log = LogReader(self.run_dir)
-        for _ in rebuild(self._store, history, self._log, history.head_seq):
+        for _ in rebuild(self._store, history, history.head_seq):
             await asyncio.sleep(0)
         self._read_to, self._damaged = self._store.head_seq, len(history.damage)
         self._log.seek(self._read_to + 1)

@@ -6,57 +6,63 @@ is long enough for everything a screen holds of single events: the feed, the wat
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator
 
 from engine.protocol.codec import decode
+from engine.protocol.events import SlotPlanned
 from engine.runlog.index import History
 from engine.runlog.pyramid import Column, Track
-from engine.runlog.reader import Entry, LogReader
+from engine.runlog.reader import Entry
 from tui.state.store import RunStore
 
-RECENT_EVENTS = 4096
-"""Applied one by one before the moment shown; well under a tenth of a second of work on a quiet machine."""
+RECENT_EVENTS = 512
+"""Applied one by one before the moment shown, at least."""
+RECENT_S = 48.0
+"""Of the run's time, before the moment shown: a waterfall as high as any terminal."""
+MOST_EVENTS = 1536
+"""Applied one by one before the moment shown, at most; a few hundredths of a second of work."""
+NEWEST_ONLY = frozenset({SlotPlanned.KIND})
+"""Kinds of which the newest makes those before it void; there is one for each step of some runs."""
 
 
-def rebuild(
-    store: RunStore, history: History, reader: LogReader, to_seq: int, recent: int | None = None
-) -> Iterator[None]:
+def rebuild(store: RunStore, history: History, to_seq: int, recent: int | None = None) -> Iterator[None]:
     """Show the run as it was when `to_seq` had just been logged. Yields now and then, for others to run.
 
-    The last `recent` events (RECENT_EVENTS unless given) are applied one by one; curves and state before them come
-    from the log's pyramid.
+    The last `recent` events (RECENT_EVENTS or more unless given) are applied one by one; curves and state before
+    them come from the log's pyramid.
     """
-    recent = RECENT_EVENTS if recent is None else recent
     store.reset()
-    from_seq = history.first_seq
-    if to_seq - from_seq > recent:
-        from_seq = _load_older(store, history, to_seq - recent)
-    for count, entry in enumerate(reader.entries(from_seq)):
-        if entry.seq > to_seq:
-            break
+    from_seq = window_start(history, to_seq, recent)
+    if from_seq > history.first_seq:
+        count, uncovered = history.buckets_until(to_seq)
+        store.load(first_buckets(history.tracks, count))
+        from_seq = min(from_seq, uncovered)
+        yield
+        for entry in history.state_before(from_seq, newest_only=NEWEST_ONLY):
+            apply(store, entry)
+    for number, entry in enumerate(history.between(from_seq, to_seq)):
         apply(store, entry)
-        if count % 256 == 255:
+        if number % 256 == 255:
             yield
     store.note_damage(len(history.damage))
+
+
+def window_start(history: History, to_seq: int, recent: int | None = None) -> int:
+    """The first sequence number that is to be applied one by one."""
+    if recent is None:
+        begin, earliest = to_seq - RECENT_EVENTS, to_seq - MOST_EVENTS
+        if begin > history.first_seq:
+            here = next((entry.wall_s for entry in history.between(to_seq, to_seq)), None)
+            if here is not None:
+                begin = max(min(begin, history.seq_at(wall_s=here - RECENT_S)), earliest)
+    else:
+        begin = to_seq - recent
+    return max(begin, history.first_seq)
 
 
 def apply(store: RunStore, entry: Entry) -> None:
     """Give the store one event of the log."""
     store.apply(entry.seq, entry.wall_s, decode(entry.kind, entry.payload))
-
-
-def _load_older(store: RunStore, history: History, seq: int) -> int:
-    """Curves and state up to about `seq`; gives the first sequence number that is still to be applied."""
-    reached = next((e.wall_s for e in reversed(history.state_before(seq + 1))), 0.0)
-    count = bisect_right(history.tracks.wall_s, reached)
-    if count:
-        # A bucket is taken whole, so what follows is applied from its last report on.
-        seq = min(seq, history.seq_at(wall_s=history.tracks.wall_s[count - 1]))
-    store.load(first_buckets(history.tracks, count))
-    for entry in history.state_before(seq):
-        apply(store, entry)
-    return seq
 
 
 def first_buckets(track: Track, count: int) -> Track:

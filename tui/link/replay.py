@@ -1,53 +1,51 @@
 """The replay: a recorded run through the same store, at any speed, from any moment.
 
-The app owns one for each run it replays. It reads the log and never the engine; a run that still goes on can
-be replayed as far as its log reached when the replay began.
+The app owns one for each run it replays. It reads the log and never the engine; of a run that still goes on it
+follows the log, so that at its end the replay shows what happens now.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Callable, Iterator
+from math import isfinite
 from pathlib import Path
 
 from engine.errors import SlotdeckError
 from engine.protocol.codec import decode
 from engine.protocol.commands import AnyCommand
-from engine.protocol.events import CommandApplied
+from engine.protocol.events import Alarm, RunStarted, StepReport
 from engine.runlog.index import History
+from engine.runlog.lock import is_live
 from engine.runlog.reader import Entry, LogReader
-from tui.link.rebuild import RECENT_EVENTS, apply, rebuild
+from tui.link.first_time import first_time, furthest
+from tui.link.rebuild import NEWEST_ONLY, apply, window_start
+from tui.link.waypoints import Waypoints
+from tui.state.curve import Columns
+from tui.state.goto import When
 from tui.state.pending_commands import PendingCommands
+from tui.state.still import put_back
+from tui.state.stop import Stop, StopKind
 from tui.state.store import RunStore
+from tui.state.timeline import Timeline
 
 SLOWEST, FASTEST = 0.25, 1000.0
 TURN_S = 1 / 30
 EVENTS_A_TURN = 2000
 """At most so many before the screen gets its turn."""
+INDEX_S = 0.008
+"""Of a turn, for passing over the run's life; the screen has the rest."""
+READ_AHEAD = 1024
+"""Events read at once, to be played."""
 IDLE_S = 5.0
 """A pause in the log longer than this, such as a night between two lives of the engine, is skipped."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A place in the run."""
-
-    seq: int
-    step: int
-    wall_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """What an operator did, and where in the log."""
-
-    seq: int
-    step: int
-    branch: int
-    wall_s: float
-    text: str
+FOLLOW_S = 0.5
+"""Between two looks at the end of a log that may grow."""
+MANY = 8192
+"""Events behind the end of the log as it was opened; with more, it is opened again."""
 
 
 class ReplaySource:
@@ -59,22 +57,38 @@ class ReplaySource:
         store: RunStore,
         *,
         autoplay: bool = True,
+        at_seq: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.playing = autoplay
+        """`at_seq`: the moment to begin at, held; without one the first, playing if `autoplay`."""
+        self.playing = autoplay and not at_seq
+        self._first_seq = at_seq
         self.speed = 1.0
+        self.holds_at_alarms = True
+        """Playing stops where the engine raised an alarm."""
+        self.held_at: Stop | None = None
+        """The alarm at which it just did."""
+        self.live = False
+        """An engine works on the run now."""
         self.whole: RunStore | None = None
         """The run to its end: what the chart shows beyond the moment."""
-        self.ticks: list[Action] = []
-        """Every operator action of the run, those still to come included."""
         self.run_dir, self._store, self._clock = run_dir, store, clock
         self._history: History | None = None
-        self._log: LogReader | None = None
+        self._tail = LogReader(run_dir)
+        self._later: list[Entry] = []
+        """What came behind the end of `_history`."""
+        self._waypoints = Waypoints()
+        self._indexing: Iterator[None] | None = None
+        self._timeline: Timeline | None = None
+        self._shape: tuple[tuple[int, int], Columns] | None = None
         self._seq = 0
-        self._ahead: list[Entry] = []
-        """The next events, last one first."""
+        self._ahead: deque[Entry] = deque()
+        """The next events."""
         self._wall_s = 0.0
         """The replay's own time; never far from that of the newest event shown."""
+        self._at_now = False
+        """All there is was shown, and the run goes on: what comes is shown as it comes."""
+        self._looked_s = 0.0
         self._closed = asyncio.Event()
 
     # -- Source ------------------------------------------------------------------------------------------
@@ -86,25 +100,32 @@ class ReplaySource:
             SlotdeckError: not a run folder, nothing recorded, or the log cannot be read.
         """
         self._store.set_link("replay", "opening the log")
-        self._history = await asyncio.to_thread(History, self.run_dir)
-        if not self._history.head_seq:
+        self._history = history = await asyncio.to_thread(History, self.run_dir)
+        if not history.head_seq:
             raise SlotdeckError(f"{self.run_dir.name} has nothing recorded yet", "attach to it instead")
-        self._log = LogReader(self.run_dir)
-        for entry in self._history.marks:
-            event = decode(entry.kind, entry.payload)
-            if isinstance(event, CommandApplied):
-                self.ticks.append(Action(entry.seq, event.step, event.branch, entry.wall_s, event.text))
-        whole = RunStore()
-        for _ in rebuild(whole, self._history, self._log, self._history.head_seq, recent=64):
-            await asyncio.sleep(0)
-        self.whole = whole
-        self.seek_seq(self._history.first_seq)
+        self._tail.seek(history.head_seq + 1)
+        self.live = is_live(self.run_dir) is not None
+        first, last = history.span
+        self._timeline = Timeline([first, *history.tracks.wall_s, last])
+        self.whole = whole = RunStore()
+        whole.load(history.tracks)
+        for kind, name in ((RunStarted, "run"), (StepReport, "report")):  # until the pass is through
+            if kind.KIND in history.latest:
+                newest = decode(kind.KIND, history.latest[kind.KIND].payload)
+                if isinstance(newest, kind):
+                    setattr(whole, name, newest)
+        self._indexing = self._waypoints.index(history, whole)
+        self.seek_seq(self._first_seq or history.first_seq)
 
     async def run(self) -> None:
         """Play when playing, until closed."""
         before_s = self._clock()
         while not self._closed.is_set():
+            self._index_for(INDEX_S)
             now_s = self._clock()
+            if now_s - self._looked_s > FOLLOW_S and self._indexing is None:
+                self._looked_s = now_s
+                await self._follow()
             if self.playing:
                 self.advance((now_s - before_s) * self.speed)
             before_s = now_s
@@ -124,33 +145,62 @@ class ReplaySource:
         """Nor can its controls be taken."""
         raise SlotdeckError("this is a replay: it has no controls", "attach to a running one to steer")
 
-    # -- the player --------------------------------------------------------------------------------------
+    # -- what there is -----------------------------------------------------------------------------------
 
     @property
-    def position(self) -> Moment:
-        """The moment shown."""
-        return Moment(self._seq, self._store.step, self._store.wall_s)
-
-    @property
-    def span(self) -> tuple[float, float]:
-        """Unix time of the first and the last event."""
-        return self._past.span
+    def seq(self) -> int:
+        """Sequence number of the newest event shown."""
+        return self._seq
 
     @property
     def head_seq(self) -> int:
         """The last sequence number that can be shown."""
-        return self._past.head_seq
+        return self._later[-1].seq if self._later else self._past.head_seq
+
+    @property
+    def timeline(self) -> Timeline:
+        """Unix time as the time the run was at work."""
+        assert self._timeline is not None, "start opens the log"
+        return self._timeline
+
+    @property
+    def at_now(self) -> bool:
+        """What is shown is what happens now."""
+        return self._at_now and self.live
+
+    def stops(self, kind: StopKind) -> list[Stop]:
+        """Every place of a kind in the run, those still to come included."""
+        self._index_for(None)
+        return self._waypoints.stops[kind]
+
+    def stops_so_far(self, kind: StopKind) -> list[Stop]:
+        """Those found by now, without waiting for the pass over the run's life."""
+        return self._waypoints.stops[kind]
+
+    def stop_before(self, kind: StopKind, seq: int) -> Stop | None:
+        """The newest of a kind before `seq`, among those found by now."""
+        return self._waypoints.beside(kind, seq, -1)
+
+    def shape(self, width: int) -> Columns:
+        """The mean loss of the whole run, from its first moment to its last, in `width` columns of equal time."""
+        key = (width, (len(self._later) + 63) // 64)
+        if self._shape is None or self._shape[0] != key:
+            self._shape = (key, self._shape_of(width))
+        return self._shape[1]
+
+    # -- the player --------------------------------------------------------------------------------------
 
     def play(self) -> None:
-        """Go on; from the beginning when the end is shown."""
-        if self._seq >= self._past.head_seq:
+        """Go on; from the beginning when the end is shown of a run that has ended."""
+        self.held_at = None
+        if self._seq >= self.head_seq and not self.live:
             self.seek_seq(self._past.first_seq)
         self.playing = True
         self._say()
 
     def pause(self) -> None:
         """Hold the moment shown."""
-        self.playing = False
+        self.playing = self._at_now = False
         self._say()
 
     def set_speed(self, speed: float) -> None:
@@ -160,36 +210,57 @@ class ReplaySource:
 
     def seek_step(self, step: int) -> None:
         """Show the moment at which this step was reported; the end when it never was."""
-        self.seek_seq(self._past.seq_at(step=step))
+        seq = self._past.seq_at(step=step)
+        if seq > self._past.head_seq:
+            later = (entry.seq for entry in self._later if _step_of(entry) >= step)
+            seq = next(later, self.head_seq)
+        self.seek_seq(seq)
 
     def seek_wall(self, wall_s: float) -> None:
         """Show a moment of Unix time."""
         just_after_s = wall_s + 1e-6
-        self.seek_seq(self._past.seq_at(wall_s=just_after_s) - 1)
+        seq = self._past.seq_at(wall_s=just_after_s)
+        if seq > self._past.head_seq:
+            at = bisect_left(self._later, just_after_s, key=lambda entry: entry.wall_s)
+            seq = self._later[at].seq if at < len(self._later) else self.head_seq + 1
+        self.seek_seq(seq - 1)
 
     def seek_seq(self, seq: int) -> None:
         """Show the run as it was when `seq` had just been logged."""
-        seq = min(max(seq, self._past.first_seq), self._past.head_seq)
-        if self._seq <= seq <= self._seq + RECENT_EVENTS and self._seq:
-            self._show_until(lambda entry: entry.seq <= seq)
-        else:
-            assert self._log is not None, "start opens the log"
-            self._store.commands = PendingCommands()  # a replay has no requests of its own to keep
-            for _ in rebuild(self._store, self._past, self._log, seq):
-                pass
-            self._ahead = []
+        seq = min(max(seq, self._past.first_seq), self.head_seq)
+        self._at_now, self.held_at = seq == self.head_seq and self.live, None
+        if self._seq <= seq <= self._seq + READ_AHEAD and self._seq:
+            while (entry := self._peek()) is not None and entry.seq <= seq:
+                self._show_next()
+        elif seq != self._seq:
+            self._jump(seq)
         self._seq, self._wall_s = seq, self._store.wall_s
         self._say()
 
-    def next_action(self) -> Action | None:
-        """Show the next thing an operator did; `None` when there is none."""
-        found = next((action for action in self.ticks if action.seq > self._seq), None)
-        return self._go(found)
+    def go(self, kind: StopKind, by: int) -> Stop | None:
+        """Show the next place of a kind (`by` 1), or the one before (-1); `None` when there is none."""
+        self._index_for(None)
+        found = self._waypoints.beside(kind, self._seq, by)
+        if found is not None:
+            self.seek_seq(found.seq)
+        return found
 
-    def previous_action(self) -> Action | None:
-        """Show the thing an operator did before; `None` when there is none."""
-        found = next((action for action in reversed(self.ticks) if action.seq < self._seq), None)
-        return self._go(found)
+    def seek_when(self, when: When) -> None:
+        """Show the first moment at which a value was below or above another.
+
+        Raises:
+            SlotdeckError: it never was.
+        """
+        if when.field == "val_loss":
+            found, best = self._evaluated(when)
+        else:
+            found = first_time(self._past, when.field, when.below, when.value)
+            best = furthest(self._past, when.field, when.below)
+        if found is None:
+            word, most = ("below", "lowest") if when.below else ("above", "highest")
+            told = f"its {most} was {best:.4g}" if best is not None else "it was never reported"
+            raise SlotdeckError(f"{when.said} never went {word} {when.value:g}", told)
+        self.seek_seq(found)
 
     def advance(self, seconds: float) -> None:
         """Play so many seconds of the run's time."""
@@ -197,16 +268,26 @@ class ReplaySource:
         shown = 0
         while (entry := self._peek()) is not None and shown < EVENTS_A_TURN:
             idle_s = entry.wall_s - self._store.wall_s
-            if idle_s > IDLE_S or idle_s < -1.0:  # a pause in the log, or another life's clock
+            if (
+                self._at_now or idle_s > IDLE_S or idle_s < -1.0
+            ):  # a pause in the log, or another life's clock
                 self._wall_s = entry.wall_s
             if entry.wall_s > self._wall_s:
                 return
             self._show_next()
             shown += 1
+            if self.holds_at_alarms and entry.kind == Alarm.KIND and not self._at_now:
+                self._hold_at(entry)
+                return
         if shown == EVENTS_A_TURN:
             self._wall_s = self._store.wall_s  # the screen could not keep up with this speed
         elif entry is None:
-            self.pause()
+            self._wall_s = self._store.wall_s
+            if not self.live:
+                self.pause()
+            elif not self._at_now:
+                self._at_now = True
+                self._say()
 
     # -- inside ------------------------------------------------------------------------------------------
 
@@ -215,30 +296,129 @@ class ReplaySource:
         assert self._history is not None, "start opens the log"
         return self._history
 
-    def _go(self, action: Action | None) -> Action | None:
-        if action is not None:
-            self.seek_seq(action.seq)
-        return action
+    def _jump(self, seq: int) -> None:
+        """From the nearest still before: life-cycle events, then the recent past event by event."""
+        store, past, whole = self._store, self._past, self.whole
+        assert whole is not None, "start opens the log"
+        store.reset()
+        store.commands = PendingCommands()  # a replay has no requests of its own to keep
+        self._ahead.clear()
+        known = min(seq, past.head_seq)
+        from_seq = window_start(past, known)
+        if from_seq > past.first_seq:
+            count, uncovered = past.buckets_until(known)
+            from_seq = min(from_seq, uncovered)
+            still = self._waypoints.still_before(from_seq)
+            if still is not None:
+                put_back(store, still)
+            if count:
+                branch, step = past.tracks.branch[count - 1], past.tracks.step[count - 1]
+                for name, series in whole.series.items():
+                    if name != "val_loss":
+                        store.series[name] = series.upto(branch, step)
+            if store.evaluations:
+                newest = store.evaluations[-1]
+                store.series["val_loss"] = whole.series["val_loss"].upto(newest.branch, newest.step)
+            begin = still.seq + 1 if still is not None else 0
+            for entry in past.state_before(from_seq, begin, NEWEST_ONLY):
+                apply(store, entry)
+        for entry in self._entries(from_seq, seq):
+            apply(store, entry)
+        store.note_damage(len(past.damage))
+        store.changed("loss")
+
+    def _entries(self, first_seq: int, last_seq: int) -> Iterator[Entry]:
+        yield from self._past.between(first_seq, last_seq)
+        begin = bisect_left(self._later, first_seq, key=lambda entry: entry.seq)
+        end = bisect_right(self._later, last_seq, key=lambda entry: entry.seq)
+        yield from self._later[begin:end]
 
     def _peek(self) -> Entry | None:
-        if not self._ahead and self._seq < self._past.head_seq:
-            assert self._log is not None, "start opens the log"
-            for entry in self._log.entries(self._seq + 1):
-                if entry.seq > self._past.head_seq or len(self._ahead) == RECENT_EVENTS:
-                    break
-                self._ahead.append(entry)
-            self._ahead.reverse()
-        return self._ahead[-1] if self._ahead else None
+        begin = self._seq
+        while not self._ahead and begin < self.head_seq:  # a stretch of the log may be damaged
+            self._ahead.extend(self._entries(begin + 1, begin + READ_AHEAD))
+            begin += READ_AHEAD
+        return self._ahead[0] if self._ahead else None
 
     def _show_next(self) -> None:
-        entry = self._ahead.pop()
+        entry = self._ahead.popleft()
         self._seq = entry.seq
         apply(self._store, entry)
 
-    def _show_until(self, wanted: Callable[[Entry], bool]) -> None:
-        while (entry := self._peek()) is not None and wanted(entry):
-            self._show_next()
+    def _hold_at(self, entry: Entry) -> None:
+        self._wall_s = self._store.wall_s
+        self.pause()
+        alarm = decode(entry.kind, entry.payload)
+        if isinstance(alarm, Alarm):
+            text = self._store.alarms[-1].text if self._store.alarms else ""
+            self.held_at = Stop("alarm", entry.seq, alarm.step, 0, entry.wall_s, text)
+
+    def _evaluated(self, when: When) -> tuple[int | None, float | None]:
+        stops = [stop for stop in self.stops("evaluation") if stop.value is not None]
+        values = [stop.value for stop in stops if stop.value is not None and isfinite(stop.value)]
+        found = (
+            stop.seq
+            for stop in stops
+            if stop.value is not None and (stop.value < when.value if when.below else stop.value > when.value)
+        )
+        best = (min if when.below else max)(values) if values else None
+        return next(found, None), best
+
+    def _index_for(self, seconds: float | None) -> None:
+        """Pass on over the run's life for so long; to its end when `None`."""
+        if self._indexing is None:
+            return
+        until_s = float("inf") if seconds is None else time.perf_counter() + seconds
+        while time.perf_counter() < until_s:
+            if next(self._indexing, self) is self:
+                self._indexing = None
+                self._store.changed("loss")
+                return
+
+    async def _follow(self) -> None:
+        """Take in what the log has got since; open it again when that is much."""
+        self.live = is_live(self.run_dir) is not None
+        new = self._tail.poll()
+        for entry in new:
+            event = decode(entry.kind, entry.payload)
+            if self.whole is not None:
+                self.whole.apply(entry.seq, entry.wall_s, event)
+            self._waypoints.note(entry, event)
+            self.timeline.extend(entry.wall_s)
+        self._later += new
+        if new:
+            self._store.changed("loss")
+        if len(self._later) > MANY:
+            history = await asyncio.to_thread(History, self.run_dir)
+            self._history = history
+            self._later = [entry for entry in self._later if entry.seq > history.head_seq]
+
+    def _shape_of(self, width: int) -> Columns:
+        columns, track = Columns.empty(width), self._past.tracks
+        mean = track.columns["loss_ema"]
+        work_s, per_s = self.timeline.work_s, width / max(self.timeline.length_s, 1e-9)
+        for wall_s, low, high in zip(track.wall_s, mean.min, mean.max, strict=True):
+            if isfinite(low) and isfinite(high):
+                x = min(int(work_s(wall_s) * per_s), width - 1)
+                columns.low[x] = min(columns.low[x], low)
+                columns.high[x] = max(columns.high[x], high)
+        for entry in self._later:
+            if entry.kind == StepReport.KIND:
+                report = decode(entry.kind, entry.payload)
+                if isinstance(report, StepReport) and isfinite(report.loss_ema):
+                    x = min(int(work_s(entry.wall_s) * per_s), width - 1)
+                    columns.low[x] = min(columns.low[x], report.loss_ema)
+                    columns.high[x] = max(columns.high[x], report.loss_ema)
+        return columns
 
     def _say(self) -> None:
-        pace = f"{self.speed:g}x" if self.playing else "paused"
+        pace = "live" if self.at_now and self.playing else f"{self.speed:g}x" if self.playing else "paused"
         self._store.set_link("replay", pace)
+
+
+def _step_of(entry: Entry) -> int:
+    """Steps done by a report; -1 for another event."""
+    if entry.kind != StepReport.KIND:
+        return -1
+    report = decode(entry.kind, entry.payload)
+    return report.step if isinstance(report, StepReport) else -1

@@ -115,6 +115,15 @@ class Curve:
         base = self._levels[0]
         return zip(base.step, base.high, strict=True)
 
+    def upto(self, step: int) -> Curve:
+        """A curve of its own, of the entries up to `step`."""
+        part, base, level = Curve(), self._levels[0], _Level()
+        end, lost = bisect_right(base.step, step), bisect_right(self.not_finite, step)
+        level.step, level.low, level.high = base.step[:end], base.low[:end], base.high[:end]
+        part._levels, part.not_finite = [level], self.not_finite[:lost]
+        part.last = self.last if end == len(base.step) else level.high[-1] if end else None
+        return part
+
     def append(self, step: int, value: float) -> bool:
         """Whether it was new: a step that the curve already covers is left as it is."""
         if step <= self.last_step:

@@ -27,6 +27,13 @@ class Forks(dict[int, int]):
         if came_from is not None:
             self._came_from[branch] = came_from
 
+    def upto(self, branch: int) -> Forks:
+        """A copy without the branches after this one."""
+        part = Forks()
+        part.update((number, step) for number, step in self.items() if number <= branch)
+        part._came_from = {number: of for number, of in self._came_from.items() if number <= branch}
+        return part
+
     def line(self, at: int | None = None) -> dict[int, int]:
         """Branch -> its last step on the way to branch `at`, the newest when `None`; others are not in it."""
         branch = max(self, default=0) if at is None else at

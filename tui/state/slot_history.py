@@ -44,6 +44,13 @@ class SlotHistory:
         self._steps = 0
         self._branch = 0
 
+    def resting(self) -> SlotHistory:
+        """One that goes on from the same plan and remembers nothing before."""
+        fresh = SlotHistory()
+        fresh._plan, fresh._since_step, fresh._branch = self._plan, self._since_step, self._branch
+        fresh._work = [0.0] * len(self._work)
+        return fresh
+
     def went_to(self, step: int, branch: int) -> None:
         """The run goes on from this step, on this branch, whatever it did before."""
         self._work, self._steps = [0.0] * len(self._work), 0

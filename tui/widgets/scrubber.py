@@ -1,20 +1,30 @@
-"""Where a replay is: a bar of the whole recording with the operator's actions on it."""
+"""Where a replay is: the shape of the whole run over its time, what happened in it, and the moment shown."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from textual.events import MouseDown, MouseMove
 
 from tui.messages import MomentPicked
+from tui.state.curve import Columns
 from tui.state.formatting import countdown
-from tui.widgets.lines import Lines, Pieces, justified
+from tui.state.stop import StopKind
+from tui.widgets.braille import CHARS, Canvas, extent
+from tui.widgets.lines import Lines, Pieces, justified, length
+
+SIGNS: dict[StopKind, str] = {"evaluation": "∙", "checkpoint": "◆", "action": "▲", "alarm": "!"}
+"""What stands on the bar; a later kind hides an earlier one."""
+DENSE = 0.3
+"""Share of the bar's cells beyond which marks of one kind tell nothing apart and are left out."""
+OUTLIERS = 0.01
+"""Share of the columns that may run off the shape at either end."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScrubberView:
-    """What the scrubber shows. Positions are seconds since the recording began."""
+    """What the scrubber shows. Positions are seconds of the run at work."""
 
     at_s: float
     length_s: float
@@ -22,27 +32,37 @@ class ScrubberView:
     last_step: int
     playing: bool
     speed: float = 1.0
-    ticks_s: tuple[float, ...] = ()
-    """When the operator acted."""
-    action: str = ""
-    """The operator's action at or before this moment."""
+    live: bool = False
+    """What is shown is what happens now."""
+    marks_s: tuple[tuple[StopKind, tuple[float, ...]], ...] = ()
+    """When things of each kind happened."""
+    shape: Columns = field(default_factory=lambda: Columns.empty(0))
+    """The mean loss over the whole time, two columns a cell."""
+    said: str = ""
+    """What happened last, or why the replay holds."""
+    said_kind: StopKind = "action"
+    note: str = ""
+    """What playing will do: `holds at alarms`."""
 
 
 class Scrubber(Lines[ScrubberView]):
-    """Draws a `ScrubberView` in two rows, or one."""
+    """Draws a `ScrubberView`: a row of words, the shape in as many rows as there are, the bar; or the bar alone."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "scrubber--title", "scrubber--muted", "scrubber--played", "scrubber--rest", "scrubber--head",
-        "scrubber--tick",
+        "scrubber--action", "scrubber--alarm", "scrubber--evaluation", "scrubber--checkpoint",
     }  # fmt: skip
     DEFAULT_CSS = """
-    Scrubber { height: 2; }
+    Scrubber { height: 3; }
     Scrubber > .scrubber--title { color: $foreground; text-style: bold; }
     Scrubber > .scrubber--muted { color: $text-muted; }
-    Scrubber > .scrubber--played { color: $primary; text-style: bold; }
-    Scrubber > .scrubber--rest { color: $foreground 30%; }
-    Scrubber > .scrubber--head { color: $text-accent; text-style: bold; }
-    Scrubber > .scrubber--tick { color: $foreground; text-style: bold; }
+    Scrubber > .scrubber--played { color: $text-accent; }
+    Scrubber > .scrubber--rest { color: $foreground 40%; }
+    Scrubber > .scrubber--head { color: $foreground; text-style: bold reverse; }
+    Scrubber > .scrubber--action { color: $foreground; text-style: bold; }
+    Scrubber > .scrubber--alarm { color: $text-warning; text-style: bold; }
+    Scrubber > .scrubber--evaluation { color: $text-success; }
+    Scrubber > .scrubber--checkpoint { color: $foreground 70%; }
     """
 
     def on_mouse_down(self, event: MouseDown) -> None:
@@ -64,32 +84,69 @@ class Scrubber(Lines[ScrubberView]):
         if at_s is not None:
             self.post_message(MomentPicked(at_s))
 
-    def draw(self, view: ScrubberView, width: int, height: int) -> list[Pieces]:
-        if height < 2:
-            return [self._bar(view, width)]
-        glyph = "▶" if view.playing else "‖"
-        muted = self.look("muted")
-        left: Pieces = [
-            (f"{glyph} {view.speed:g}x  ", self.look("title")),
-            (f"step {view.step:,} of {view.last_step:,}", self.look("title")),
-            (f"  {countdown(view.at_s).strip()} of {countdown(view.length_s).strip()}", muted),
-        ]
-        right: Pieces = [("▲ ", self.look("tick")), (view.action, muted)] if view.action else []
-        return [justified(left, right, width, muted), self._bar(view, width)]
-
     def second_at(self, x: int) -> float | None:
-        """The moment under a column of the bar."""
+        """The moment under a column."""
         if self.view is None or self.size.width < 2:
             return None
         return self.view.length_s * min(max(x / (self.size.width - 1), 0.0), 1.0)
 
-    def _bar(self, view: ScrubberView, width: int) -> Pieces:
-        def column(at_s: float) -> int:
-            return round(min(max(at_s / view.length_s, 0.0), 1.0) * (width - 1)) if view.length_s > 0 else 0
+    def draw(self, view: ScrubberView, width: int, height: int) -> list[Pieces]:
+        head = _column(view.at_s, view, width)
+        if height < 2:
+            return [self._bar(view, width, head)]
+        shape = self._shape(view, width, height - 2, head)
+        return [self._words(view, width), *shape, self._bar(view, width, head)]
 
-        head = column(view.at_s)
+    def _words(self, view: ScrubberView, width: int) -> Pieces:
+        glyph = "●" if view.live and view.playing else "▶" if view.playing else "‖"
+        pace = "live" if view.live and view.playing else f"{_fraction(view.speed)}x"
+        digits = len(f"{view.last_step:,}")
+        muted = self.look("muted")
+        left: Pieces = [
+            (f"{glyph} {pace:<5}  ", self.look("title")),
+            (f"step {view.step:>{digits},}", self.look("title")),
+            (f" of {view.last_step:,}", muted),
+            (f"   {countdown(view.at_s)} of {countdown(view.length_s).strip()}", muted),
+        ]
+        if view.note and length(left) + len(view.note) + 3 <= width:
+            left.append((f"   {view.note}", muted))
+        room = width - length(left) - 5
+        if not view.said or room < 12:
+            return left
+        said = view.said if len(view.said) <= room else f"{view.said[: room - 1]}…"
+        kind = view.said_kind
+        look = self.look("alarm") if kind == "alarm" else muted
+        return justified(left, [(f"{SIGNS[kind]} ", self.look(kind)), (said, look)], width, muted)
+
+    def _shape(self, view: ScrubberView, width: int, rows: int, head: int) -> list[Pieces]:
+        if rows < 1 or len(view.shape.low) != 2 * width:
+            return [[]] * max(rows, 0)
+        low, high = extent(view.shape, float, OUTLIERS)
+        canvas = Canvas(width, rows)
+        if low <= high:
+            canvas.line(view.shape, low, high if high > low else low + 1, float)
+        played, rest, here = self.look("played"), self.look("rest"), self.look("head")
+        out: list[Pieces] = []
+        for dots in canvas.rows:
+            text = "".join(CHARS[bits] for bits in dots)
+            out.append([(text[:head], played), (text[head], here), (text[head + 1 :], rest)])
+        return out
+
+    def _bar(self, view: ScrubberView, width: int, head: int) -> Pieces:
         cells = [("━", "played") if x < head else ("─", "rest") for x in range(width)]
-        for at_s in view.ticks_s:
-            cells[column(at_s)] = ("▲", "tick")
-        cells[head] = ("●", "head")
+        for kind, moments in view.marks_s:
+            places = {_column(at_s, view, width) for at_s in moments}
+            if kind in ("action", "alarm") or len(places) <= DENSE * width:
+                for x in places:
+                    cells[x] = (SIGNS[kind], kind)
+        sign = cells[head][0]
+        cells[head] = (sign if sign in SIGNS.values() else " ", "head")
         return [(char, self.look(name)) for char, name in cells]
+
+
+def _column(at_s: float, view: ScrubberView, width: int) -> int:
+    return round(min(max(at_s / view.length_s, 0.0), 1.0) * (width - 1)) if view.length_s > 0 else 0
+
+
+def _fraction(speed: float) -> str:
+    return {0.25: "1/4", 0.5: "1/2"}.get(speed, f"{speed:g}")

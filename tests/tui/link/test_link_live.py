@@ -277,6 +277,7 @@ async def test_long_log_opens_with_curve_and_recent_past(
     run_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tui.link.rebuild.RECENT_EVENTS", 500)
+    monkeypatch.setattr("tui.link.rebuild.MOST_EVENTS", 500)
     with TinyEngine(run_dir) as engine:
         engine.advance(3000)
         engine.log.commit(e.StateChanged(state="paused", step=3000))

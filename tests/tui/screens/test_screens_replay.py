@@ -49,9 +49,13 @@ async def test_a_leap_is_a_twentieth_of_the_recording(run_dir):
         assert abs(screen.store.step - 300) <= 10
 
 
-async def test_speed_doubles_and_halves(run_dir):
+async def test_speed_goes_up_and_down_within_its_bounds(run_dir):
     async for screen in after(run_dir, "plus", "plus", "plus", "minus"):
-        assert screen.player.speed == 4.0
+        assert screen.player.speed == 5.0
+    async for screen in after(run_dir, *["plus"] * 20):
+        assert screen.player.speed == 1000.0
+    async for screen in after(run_dir, *["minus"] * 20):
+        assert screen.player.speed == 0.25
 
 
 async def test_the_state_shown_is_that_of_the_moment(run_dir):

@@ -128,7 +128,7 @@ def test_a_forecast_is_one_line_in_the_feed_and_whole_in_the_full_one(run_dir: P
 def test_a_rebuilt_store_forks_at_the_same_step(run_dir: Path) -> None:
     whole, loaded = store_at(run_dir), RunStore()
     history = History(run_dir, raw_reports=0)
-    for _ in rebuild(loaded, history, LogReader(run_dir), history.head_seq, recent=16):
+    for _ in rebuild(loaded, history, history.head_seq, recent=16):
         pass
     assert loaded.series["loss"].forks.line() == whole.series["loss"].forks.line()
     assert loaded.pruned == whole.pruned
