@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import results
-from benchmarks.cockpit import Terminal
+from benchmarks.terminal.child import CURVE, Child
 from engine.protocol.events import Evaluated, StepReport
 from engine.runlog.writer import LogWriter
 
@@ -41,10 +41,6 @@ sought = time.perf_counter()
 assert tracks.step[-1] == int(sys.argv[2]) and not {"torch", "numpy"} & set(sys.modules)
 print(ready - begin, ready - imported, marked - ready, sought - marked, len(series), marks, state)
 """
-
-
-CURVE = rb"(?:\xe2[\xa0-\xa3][\x80-\xbf]){8}"
-"""Eight braille cells in a row: the loss."""
 
 
 def main() -> None:
@@ -96,12 +92,10 @@ def row(figure: str, values: list[float], aim: float | None = None) -> dict[str,
 
 def chart_once(run_dir: Path) -> list[float]:
     """Seconds from starting `slotdeck replay` to a curve on a 120x32 terminal, all imports and drawing included."""
-    terminal = Terminal(
-        f"import sys; sys.argv = ['slotdeck', 'replay', {str(run_dir)!r}]; from slotdeck.cli import main; main()"
-    )
-    seconds = terminal.until(CURVE)
-    terminal.read(0.2)
-    terminal.leave()
+    child = Child.slotdeck("replay", run_dir)
+    seconds = child.until(CURVE)
+    child.read(0.2)
+    child.leave()
     return [seconds]
 
 

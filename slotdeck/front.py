@@ -7,6 +7,7 @@ answered differently here.
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -59,6 +60,7 @@ def short_way(words: Sequence[str], environ: Mapping[str, str]) -> Callable[[], 
 
 
 def _open(verb: str, run: str, runs_dir: Path, read_only: bool, thin: bool) -> int:
+    gc.disable()  # until the app is on screen: nothing that is loaded goes away
     from slotdeck import journey
 
     if verb == "attach":

@@ -1,0 +1,76 @@
+"""A burst of 100,000 events into a live cockpit: what it still knows afterwards, and how long it ever stood still."""
+
+from __future__ import annotations
+
+import json
+from threading import Thread
+
+from benchmarks.terminal.child import Child
+from benchmarks.terminal.figure import Row, Work, row
+from benchmarks.terminal.session import Session
+from engine.protocol import events as e
+
+EVENTS = 100_000
+WATCHED = """
+import asyncio, json, sys, time
+from pathlib import Path
+import tui.app
+
+class Watched(tui.app.SlotdeckApp):
+    stalls = []
+
+    def on_mount(self):
+        self.watching = asyncio.create_task(self.watch())
+
+    async def watch(self):
+        while True:
+            before_s = time.perf_counter()
+            await asyncio.sleep(0.005)
+            self.stalls.append(time.perf_counter() - before_s - 0.005)
+
+tui.app.SlotdeckApp = Watched
+screens = []
+cockpit_screen = tui.app.cockpit_screen
+tui.app.cockpit_screen = lambda *a, **k: screens.append(cockpit_screen(*a, **k)) or screens[-1]
+tui.app.run_attach(Path({run!r}))
+store = screens[0].store
+told = dict(stalls=Watched.stalls, evaluations=len(store.evaluations), checkpoints=len(store.checkpoints),
+            actions=len(store.ticks))
+Path({told!r}).write_text(json.dumps(told))
+"""
+
+
+def measure(work: Work) -> list[Row]:
+    """Evaluations, checkpoints and commands among reports and hardware, as fast as the log takes them."""
+    told = work.folder / "told.json"
+    with Session(work.folder, reports_per_s=10) as session:
+        child = Child("-c", WATCHED.format(run=str(session.run_dir), told=str(told)), compiled=work.compiled)
+        try:
+            child.until("running")
+            child.read(3)
+            reader = Thread(target=session.burst, args=(EVENTS,))
+            reader.start()
+            while reader.is_alive():
+                child.read(0.1)
+            session.still.set()
+            child.quiet(limit_s=60)
+            child.read(3)
+        finally:
+            child.leave()
+        sent = {
+            "evaluations": session.told[e.Evaluated],
+            "checkpoints": session.told[e.CheckpointSaved],
+            "actions": session.told[e.CommandApplied],
+        }
+    after = json.loads(told.read_text())
+    lost = sum(abs(count - after[name]) for name, count in sent.items())
+    note = f"{EVENTS:,} events at once; with the run's first, " + ", ".join(
+        f"{n:,} {name}" for name, n in sent.items()
+    )
+    return [
+        row("a burst of 100,000 events: life-cycle events the cockpit lacks after it", lost, "", 0, note=note),
+        row(
+            "a burst of 100,000 events: the longest the cockpit stood still", 1000 * max(after["stalls"]), "ms", 100.0,
+            note="of a timer inside it that is due every 5 ms",
+        ),
+    ]  # fmt: skip
