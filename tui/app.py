@@ -6,6 +6,7 @@ made here and handed to the screens, which know only what `tui.screens.source` a
 
 from __future__ import annotations
 
+import gc
 import getpass
 import os
 import shlex
@@ -103,6 +104,12 @@ class SlotdeckApp(App[int]):
     def get_default_screen(self) -> Screen[None]:
         """The screen everything else lies on: home, a cockpit or a replay."""
         return self._first(self._settings)
+
+    def on_ready(self) -> None:
+        """What was loaded for the start stays: the collector need not look at it, if it was held off till now."""
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
 
     def on_resize(self, event: Resize) -> None:
         """Nothing that is on the terminal can be counted on."""

@@ -90,7 +90,7 @@ def _side_by_side(work: Work) -> list[Row]:
         "TensorBoard": "start to the loss over HTTP: TensorBoard",
         "W&B LEET": "start to first chart: W&B LEET",
     }
-    note = f"the 11 scalars of {SHARED_REPORTS:,} reports, written by slotdeck export-run, in turns; LEET's first curve may be a part"
+    note = f"the 11 scalars of {SHARED_REPORTS:,} reports, written by slotdeck export-run, in turns"
     return [
         median_row(f"the same {SHARED_REPORTS:,} reports, {text}", times[name], "s", note=note)
         if name in times
