@@ -6,6 +6,8 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
+from msgspec.structs import replace
+
 from engine.protocol import events as e
 from slotdeck.report.markup import tag, words
 from slotdeck.report.plot import Plot, Point, steps_axis
@@ -14,6 +16,8 @@ from slotdeck.report.story import Story
 GIB = 1 << 30
 PARTS = ("weights", "gradients", "optimizer", "activations", "cache")
 WATERFALL_COLUMNS = 240
+_DOTS = 120
+"""More evaluations are a line only."""
 
 
 def curve(story: Story, name: str, *, left: int | None = None) -> list[Point]:
@@ -49,22 +53,20 @@ def loss_chart(story: Story) -> str:
     plot = Plot(story.end_step, low - margin, high + margin)
     for left in lost:
         plot.line(left, "left")
-    for checkpoint in story.checkpoints:
-        plot.upright(checkpoint.step, "checkpoint", f"{checkpoint.name}, {checkpoint.reason}")
-    for back in story.returns:
-        plot.upright(
-            back.step, "fork", f"back from step {back.from_step} to {back.checkpoint}: {back.reason}"
-        )
-    for _, alarm in story.alarms:
-        plot.upright(alarm.step, "alarm", f"{alarm.level} at step {alarm.step}: {alarm.message}")
-    for asked in story.commands:
-        if asked.status == "applied":
-            plot.upright(asked.step, "action", f"{asked.text} at step {asked.step}")
+    plot.uprights([(c.step, f"{c.name}, {c.reason}") for c in story.checkpoints], "checkpoint", top=93)
+    plot.uprights(
+        [(w.step, f"back from step {w.from_step} to {w.checkpoint}: {w.reason}") for w in story.returns],
+        "fork",
+    )
+    plot.uprights([(a.step, f"{a.level} at step {a.step}: {a.message}") for _, a in story.alarms], "alarm")
+    applied = [asked for asked in story.commands if asked.status == "applied"]
+    plot.uprights([(asked.step, f"{asked.text} at step {asked.step}") for asked in applied], "action")
     plot.band(raw, "raw")
     plot.line(raw, "raw")
     plot.line(mean, "mean")
     plot.line([Point(ev.step, ev.loss, ev.loss, ev.loss) for ev in val], "val")
-    plot.dots([(ev.step, ev.loss, f"validation {ev.loss:.4f} at step {ev.step}") for ev in val[-400:]], "val")
+    if len(val) <= _DOTS:
+        plot.dots([(ev.step, ev.loss, f"validation {ev.loss:.4f} at step {ev.step}") for ev in val], "val")
     shown = [
         ("raw", "training", True), ("mean", "mean", True), ("val", "validation", bool(val)),
         ("left", "left behind", any(lost)), ("action", "your commands, numbered below", bool(story.commands)),
@@ -137,8 +139,6 @@ def memory_chart(story: Story) -> str:
 
 
 def _at(split: e.MemorySplit, step: int) -> e.MemorySplit:
-    from msgspec.structs import replace
-
     return replace(split, step=step)
 
 

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from engine.units import format_bytes, format_count, format_duration
+from engine.units import counted, format_bytes, format_count, format_duration
 from slotdeck.export_run.facts import settings
 from slotdeck.report.charts import curve
 from slotdeck.report.markup import lines, section, table, tag, words
@@ -37,7 +37,7 @@ def figures(story: Story) -> str:
         ("parameters", format_count(started.model.params) if started else "n/a",
          f"in {len(facts.slot_names)} slots and a stem"),
         ("commands", f"{sum(c.status == 'applied' for c in story.commands)}", "applied by hand"),
-        ("alarms", f"{len(story.alarms)}", f"{len(story.checkpoints)} checkpoints saved"),
+        ("alarms", f"{len(story.alarms)}", f"{counted(len(story.checkpoints), 'checkpoint')} saved"),
     ]  # fmt: skip
     return tag(
         "dl",

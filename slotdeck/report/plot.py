@@ -57,11 +57,13 @@ class Plot:
             back = [f"{self.x(p.step):.1f},{self.y(p.low):.2f}" for p in reversed(run)]
             self.drawn.append(tag("polygon", points=" ".join(there + back), class_=look))
 
-    def upright(self, step: int, look: str, title: str) -> None:
-        """A line from top to bottom at a step."""
-        x = f"{self.x(step):.1f}"
-        told = tag("title", words(title))
-        self.drawn.append(tag("line", told, x1=x, x2=x, y1=0, y2=HEIGHT, class_=look))
+    def uprights(self, marks: Iterable[tuple[int, str]], look: str, *, top: int = 0) -> None:
+        """Lines up from the foot at steps, each with its words; of those in one place the last is drawn."""
+        places = {step * COLUMNS // self.end_step: (step, title) for step, title in marks}
+        for step, title in places.values():
+            x = f"{self.x(step):.1f}"
+            told = tag("title", words(title))
+            self.drawn.append(tag("line", told, x1=x, x2=x, y1=top, y2=HEIGHT, class_=look))
 
     def dots(self, points: Iterable[tuple[int, float, str]], look: str) -> None:
         """Marks that stay round however the drawing is stretched: lines of no length with round ends."""
