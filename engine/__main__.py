@@ -1,4 +1,4 @@
-"""`python -m engine RUN_DIR [--resume]`: the engine process. Started by the command line, in its own session.
+"""`python -m engine RUN_DIR [--resume [--paused]]`: the engine process, started by the command line in its own session.
 
 Exit codes: 0 finished or stopped, 1 failed while training (the traceback is in engine.out, the reason in the
 log), 2 refused before it began (one line on stderr), 3 stopped at once by a second signal.
@@ -21,6 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m engine", description="Train the run in a run folder.")
     parser.add_argument("run_dir", type=Path, help="a folder that `slotdeck train` made")
     parser.add_argument("--resume", action="store_true", help="go on from the newest good checkpoint")
+    parser.add_argument("--paused", action="store_true", help="wait there for the operator")
     given = parser.parse_args()
     os.umask(UMASK)  # whatever is made in the run folder, by whichever library, is ours alone
     from engine.train.life import (
@@ -28,7 +29,7 @@ def main() -> int:
     )
 
     try:
-        return run_engine(given.run_dir, resume=given.resume)
+        return run_engine(given.run_dir, resume=given.resume, paused=given.paused)
     except SlotdeckError as error:
         sys.stderr.write(f"error: {one_line(str(error), 2000)}\n")
         return error.exit_code

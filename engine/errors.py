@@ -10,6 +10,9 @@ class SlotdeckError(Exception):
     Anything only we can break is an `assert` with a sentence instead.
     """
 
+    code = "bad-value"
+    """Stable, for scripts: of a command that is refused for it."""
+
     def __init__(self, message: str, remedy: str = "", exit_code: int = 2) -> None:
         super().__init__(message)
         self.message = message

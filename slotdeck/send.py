@@ -25,8 +25,13 @@ def send(
         SlotdeckError: no engine is there, or no answer came in time; it was refused (exit code 1).
     """
     who = one_line(f"{getpass.getuser()}@{socket.gethostname()}")
-    say(f"requested  {one_line(as_text(command))}")
-    life = oneshot.send(run_dir, command, take=take, who=who, timeout_s=timeout_s, await_result=True)
+
+    def asked() -> None:
+        say(f"requested  {one_line(as_text(command))}")
+
+    life = oneshot.send(
+        run_dir, command, take=take, who=who, timeout_s=timeout_s, await_result=True, asked=asked
+    )
     for event in life:
         match event:
             case e.CommandAccepted():

@@ -30,6 +30,8 @@ from engine.runlog.parent import FORK, Parent, write_parent
 from engine.text import one_line
 
 CHECKPOINTS = "checkpoints"
+FOR_FORK = b"where the run begins"
+"""What its hold says: so it is no job's, though the checkpoint may have been made for one."""
 _FREE_OF_MODEL = {"dropout", "init_from"}
 """Settings of [model] that no tensor depends on."""
 
@@ -115,7 +117,9 @@ def share_checkpoint(source: Path, checkpoints: Path) -> None:
     for name in sorted(p.name for p in source.iterdir() if p.name != HELD):
         _share(source / name, temporary / name)
     assert (temporary / NAME).exists(), f"{source} was verified, and has a {NAME}"
-    (temporary / HELD).touch(0o600)
+    mark = temporary / HELD
+    mark.touch(0o600)
+    mark.write_bytes(FOR_FORK)
     _fsync(temporary)
     os.rename(temporary, checkpoints / source.name)
     _fsync(checkpoints)

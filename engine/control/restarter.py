@@ -62,6 +62,8 @@ class Life:
     """It sealed a checkpoint beyond the step it began at, so its work is kept."""
     ended: RunEnded | None
     """Its last word, if it had one."""
+    paused: bool | None = None
+    """Whether the run was paused when it was lost; None: it did not come so far as to say."""
 
 
 class Restarter:
@@ -103,13 +105,15 @@ class Restarter:
             signal.signal(number, self._pass_on)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         done = stalled = 0
+        paused = False
         delay_s = self._first_delay_s
         with RestartsLock(self._run_dir, self._allowed) as lock:
             while True:
                 lock.say(done)
                 since_seq, began_s = _head_seq(self._run_dir), self._clock()
-                code = self._live(resume or done > 0)
+                code = self._live(resume or done > 0, paused)
                 life = life_since(self._run_dir, since_seq)
+                paused = paused if life.paused is None else life.paused
                 if self._asked or not _crashed(code, life):
                     return code if code >= 0 else 128 - code
                 why = _why(code, life)
@@ -132,9 +136,9 @@ class Restarter:
                     return 128 + signal.SIGTERM
                 delay_s = min(2 * delay_s, MAX_DELAY_S)
 
-    def _live(self, resume: bool) -> int:
+    def _live(self, resume: bool, paused: bool) -> int:
         """One engine, from its start to its end; its exit status."""
-        command = [*self._command, *(["--resume"] if resume else [])]
+        command = [*self._command, *(["--resume"] if resume else []), *(["--paused"] if paused else [])]
         # A session of its own: whatever ends this parent does not end the engine.
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         if self._asked:
@@ -218,6 +222,7 @@ def life_since(run_dir: Path, since_seq: int) -> Life:
     except SlotdeckError:
         return Life(0, False, None)
     step, base, progressed = 0, 0, False
+    paused: bool | None = None
     ended: RunEnded | None = None
     report = history.latest.get(StepReport.KIND)
     if report is not None and isinstance(event := decode(report.kind, report.payload), StepReport):
@@ -232,9 +237,11 @@ def life_since(run_dir: Path, since_seq: int) -> Life:
                 progressed = progressed or at > base
             case RunEnded() as ended:
                 pass
+            case StateChanged(state="paused" | "running" as state):
+                paused = state == "paused"
             case _:
                 pass
-    return Life(step, progressed, ended)
+    return Life(step, progressed, ended, paused)
 
 
 def _head_seq(run_dir: Path) -> int:

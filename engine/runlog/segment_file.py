@@ -24,6 +24,8 @@ class SegmentFile:
         self.header = header
         self.size = size
         """Bytes of whole frames in the file."""
+        self.trusted = True
+        """False after a failed sync: the kernel may have dropped pages of it, and a later sync would not say so."""
         self._fd = fd
         self._torn = False
         """A part of a frame lies behind the last whole one."""
@@ -78,14 +80,16 @@ class SegmentFile:
         """Its footer can take no more: go on in a new segment."""
         return self._footer.full
 
-    def append(self, data: bytes) -> None:
-        """Write whole frames: all of them, or none."""
+    def append(self, data: bytes, durable: bool = False) -> None:
+        """Write whole frames: all of them, or none; if `durable`, they are on stable storage or taken out again."""
         if self._torn:
             self._cut()
         try:
             left = memoryview(data)
             while left:
                 left = left[os.write(self._fd, left) :]
+            if durable:
+                self.sync()
         except OSError:
             self._torn = True
             self._cut()
@@ -103,7 +107,11 @@ class SegmentFile:
 
     def sync(self) -> None:
         """Wait until all that was appended is on stable storage."""
-        _sync(self._fd)
+        try:
+            _sync(self._fd)
+        except OSError:
+            self.trusted = False
+            raise
 
     def seal(self) -> None:
         """Append the footer and close. Without room for it the segment stays unsealed: slower to open."""

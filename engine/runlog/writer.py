@@ -7,7 +7,6 @@ disk what the run lives by goes into room set aside for it (`engine.runlog.reser
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections import deque
@@ -195,7 +194,7 @@ class LogWriter:
             if self.failing:
                 self._frame(framed, self._clock_ns(), self._over() if self._alarmed else self._alarm())
         seqs = [self._frame(framed, t_ns, event) for t_ns, event, _ in batch]
-        if self._write(framed):
+        if self._write(framed, _must_be_durable(batch)):
             self.failing, self._alarmed, self._lost = "", False, 0
             self._finish(batch, framed, seqs)
         elif self._reserve.release():
@@ -214,7 +213,7 @@ class LogWriter:
         seqs = [self._frame(framed, t_ns, event) for t_ns, event, _ in kept]
         if not framed:
             return
-        if self._write(framed):
+        if self._write(framed, _must_be_durable(kept)):
             self._alarmed = True
             self._finish(kept, framed, seqs)
         else:
@@ -223,12 +222,11 @@ class LogWriter:
 
     def _finish(self, batch: list[_Queued], framed: list[_Framed], seqs: list[int]) -> None:
         """Publish what was written, and answer those who wait: with 0 if it was not."""
-        waiting = [(seq, w) for seq, (_, _, w) in zip(seqs, batch, strict=True) if w is not None]
-        synced = bool(framed) and any(w.durable for _, w in waiting) and self._sync()
         if framed and self._on_frames is not None:
             self._on_frames([(f.seq, f.kind, f.frame) for f in framed])
-        for seq, w in waiting:
-            w.then(seq if synced or not w.durable else 0)
+        for seq, (_, _, waiting) in zip(seqs, batch, strict=True):
+            if waiting is not None:
+                waiting.then(seq)
 
     def _frame(self, framed: list[_Framed], t_ns: int, event: Event) -> int:
         try:
@@ -260,17 +258,20 @@ class LogWriter:
     def _over(self) -> LogLine:
         return LogLine(level="info", text=f"the log is written again; events lost meanwhile: {self._lost:,}")
 
-    def _write(self, framed: list[_Framed]) -> bool:
+    def _write(self, framed: list[_Framed], durable: bool) -> bool:
+        """Into the log, all of it or nothing; a file that did not sync is left, and a new one tried at once."""
         data = b"".join(f.frame for f in framed)
         try:
-            if self._segment.frames and (
-                self._segment.size + len(data) > SEGMENT_BYTES or self._segment.footer_full
-            ):
-                self._roll()
-            self._segment.append(data)
+            self._put(data, durable)
         except OSError as error:
             self.failing = f"{self._segment.path.name}: {error.strerror}"
-            return False
+            if self._segment.trusted:
+                return False
+            try:
+                self._put(data, durable)
+            except OSError as again:
+                self.failing = f"{self._segment.path.name}: {again.strerror}"
+                return False
         offset = self._segment.size - len(data)
         wall_of = self._segment.header.wall_of
         for f in framed:
@@ -279,25 +280,30 @@ class LogWriter:
             offset += HEADER.size + len(f.payload)
         self.head_seq = framed[-1].seq
         self._step = max(self._segment.step, 0)
-        if self._dirty_since is None:
+        if durable:
+            self._dirty_since = None
+        elif self._dirty_since is None:
             self._dirty_since = time.monotonic()
         return True
+
+    def _put(self, data: bytes, durable: bool) -> None:
+        segment = self._segment
+        too_large = segment.size + len(data) > SEGMENT_BYTES or segment.footer_full
+        if not segment.trusted or (segment.frames and too_large):
+            self._roll()
+        self._segment.append(data, durable)
 
     def _sync_if_due(self) -> None:
         if self._dirty_since is not None and time.monotonic() - self._dirty_since >= SYNC_S:
             self._sync()
 
-    def _sync(self) -> bool:
+    def _sync(self) -> None:
+        """What nobody waits for; if it fails, the next event goes into a new file."""
         self._dirty_since = None
         try:
             self._segment.sync()
         except OSError as error:
-            # After a failed sync the kernel may have dropped the pages: that file is not trusted again.
-            with contextlib.suppress(OSError):
-                self._roll()
             self.failing = f"{self._segment.path.name}: {error.strerror}"
-            return False
-        return True
 
     def _roll(self) -> None:
         """Go on in a new segment. It is opened first, so the old one is never sealed without a successor."""
@@ -315,6 +321,11 @@ class LogWriter:
         )
         self._number += 1
         return segment
+
+
+def _must_be_durable(batch: list[_Queued]) -> bool:
+    """Whether somebody waits for stable storage."""
+    return any(waiting is not None and waiting.durable for _, _, waiting in batch)
 
 
 def _must_be_kept(queued: _Queued) -> bool:

@@ -133,8 +133,10 @@ def _read(file: Path) -> Any:
             warnings.simplefilter("ignore")  # of how it was written; what it holds is judged below
             return torch.load(stream, map_location="cpu", weights_only=True)
     except Exception as error:  # bytes made to break it: whatever they raise, they are refused
-        why = one_line(str(error).split("\n")[0], 160) or type(error).__name__
-        raise SlotdeckError(f"{file} is not only weights, or damaged: {why}", TRUST) from None
+        # Torch says at length how to load it all the same; what the file would have run is worth a word.
+        asked = re.search(r"GLOBAL ([\w.]+)", str(error))
+        why = f": it asks for {one_line(asked[1], 80)}" if asked else ""
+        raise SlotdeckError(f"{file} is not only weights, or damaged{why}", TRUST) from None
 
 
 def _state_dict(file: Path, found: Any) -> Mapping[str, Tensor]:

@@ -18,6 +18,12 @@ from engine.slots.plan import Plan, SlotPlan
 from engine.slots.policies import Policy, dither
 
 
+class UnknownSlot(SlotdeckError):
+    """The model has no slot of that name or number."""
+
+    code = "unknown-slot"
+
+
 class Planner:
     """Settings of one run's slots, and the plans that follow from them."""
 
@@ -146,7 +152,8 @@ class Planner:
         """`"3"` or `"block.3"` -> 3.
 
         Raises:
-            SlotdeckError: no such slot, the nearest is named; or it is pruned.
+            UnknownSlot: no such slot, the nearest is named.
+            SlotdeckError: it is pruned.
         """
         word, found = text.strip(), None
         if word in self.slot_names:
@@ -160,7 +167,7 @@ class Planner:
         if found is not None:
             return found
         last = len(self.slot_names) - 1
-        raise SlotdeckError(
+        raise UnknownSlot(
             f"no slot {text!r}{nearest(word, self.slot_names)}",
             f"give a number from 0 to {last} or a name from {self.slot_names[0]} to {self.slot_names[last]}",
         )

@@ -8,7 +8,6 @@ from engine.protocol.commands import verb_of
 from engine.protocol.events import CommandAccepted, CommandApplied, CommandRefused
 from engine.protocol.verbs import as_args, as_text
 from engine.train.apply import plan_change
-from engine.train.change import Refused
 from engine.train.run import Run
 from engine.train.spikes import BEGINS_ANEW
 
@@ -27,8 +26,7 @@ def answer(run: Run, accepted: Accepted, repeated: str = "") -> bool:
     try:
         change = plan_change(run, command, accepted.command_id)
     except SlotdeckError as error:
-        code = error.code if isinstance(error, Refused) else "bad-value"
-        return refuse(run, accepted, code, error.message, error.remedy)
+        return refuse(run, accepted, error.code, error.message, error.remedy)
     run.rev += 1  # first: who reads that it is applied may name the new revision at once
     logged = run.log.commit(
         CommandApplied(

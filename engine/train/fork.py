@@ -7,10 +7,14 @@ out twice, because the engine was killed in between, makes one fork. Called by `
 from __future__ import annotations
 
 import hashlib
+import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from engine.checkpoint.fork import changed_profile, forked_profile, make_fork
+from engine.errors import SlotdeckError
 from engine.runlog.parent import made_for
 from engine.train.change import Change, Refused
 from engine.train.rollback import find_checkpoint
@@ -39,11 +43,12 @@ def plan_fork(run: Run, at: str, settings: dict[str, str], command_id: str) -> C
     words = [f"{key}={value}" for key, value in settings.items()]
     name = find_checkpoint(run, at) if at else ""
     if made is None:
-        if name:
-            forked_profile(run.run_dir, name, words)
-        else:
-            changed_profile(run.run_dir, f"step {run.step}", words)
-            name = _saved_now(run)
+        with _of_the_command():
+            if name:
+                forked_profile(run.run_dir, name, words)
+            else:
+                changed_profile(run.run_dir, f"step {run.step}", words)
+        name = name or _saved_now(run)
         token = hashlib.sha256(asked_by.encode()).hexdigest()[:4]
         made = make_fork(run.run_dir, name, words, time.time(), token, asked_by)
     return Change(
@@ -52,6 +57,15 @@ def plan_fork(run: Run, at: str, settings: dict[str, str], command_id: str) -> C
         effect=lambda: None,
         cost=f"begins at {name or 'the checkpoint'}, whose files it shares",
     )
+
+
+@contextmanager
+def _of_the_command() -> Iterator[None]:
+    """A setting that is wrong is a word of the command, and of no `--set`."""
+    try:
+        yield
+    except SlotdeckError as error:
+        raise SlotdeckError(re.sub("^--set", "KEY=VALUE", error.message), error.remedy) from None
 
 
 def _saved_now(run: Run) -> str:

@@ -30,7 +30,7 @@ LIMIT_S = 3600.0
 FOR = "for job-"
 """What the reason of a job's save begins with."""
 MARK = b"for "
-"""What a job writes into its hold on a checkpoint that was there before; an operator's hold is empty."""
+"""What a job writes into its hold on a checkpoint that was there before; any other save's hold is empty."""
 Told = tuple[str, Mapping[str, Scalar]]
 """What a job found, for people, and its figures."""
 
@@ -141,7 +141,10 @@ class Jobs:
         root = self._run.writer.root
         for manifest in sealed(root):
             mark = root / manifest.name / HELD
-            if mark.exists() and (manifest.reason.startswith(FOR) or mark.read_bytes().startswith(MARK)):
+            if not mark.exists():
+                continue
+            said = mark.read_bytes()
+            if said.startswith(MARK) or (not said and manifest.reason.startswith(FOR)):
                 mark.unlink()
 
     def close(self) -> None:

@@ -39,8 +39,13 @@ from engine.train.signals import Signals, StopNow
 from engine.train.threads import settle_threads
 
 
-def run_engine(run_dir: Path, *, resume: bool) -> int:
+def run_engine(run_dir: Path, *, resume: bool, paused: bool = False) -> int:
     """Live once on `run_dir`. Returns the process's exit code; see `engine.__main__`.
+
+    Args:
+        run_dir: the run.
+        resume: go on from the newest good checkpoint.
+        paused: wait there for the operator.
 
     Raises:
         SlotdeckError: the run cannot start. Nothing was logged then.
@@ -56,10 +61,10 @@ def run_engine(run_dir: Path, *, resume: bool) -> int:
         parts = build_parts(run_dir)
         parent = read_parent(run_dir)
         past = load_past(run_dir, parts, parent) if begun or parent else Past()
-        return _live(run_dir, parts, past)
+        return _live(run_dir, parts, past, paused)
 
 
-def _live(run_dir: Path, parts: Parts, past: Past) -> int:
+def _live(run_dir: Path, parts: Parts, past: Past, paused: bool) -> int:
     """From the opened log to the sealed one."""
     server: ControlServer | None = None
     hook: Hook | None = None
@@ -95,7 +100,7 @@ def _live(run_dir: Path, parts: Parts, past: Past) -> int:
             server.start()
             sampler.start()
             run.hang.start()
-            ended, code = _train(run, parts, past, signals)
+            ended, code = _train(run, parts, past, signals, paused)
             log.commit(ended, durable=True)
             return code
         finally:
@@ -108,7 +113,7 @@ def _live(run_dir: Path, parts: Parts, past: Past) -> int:
             log.close()
 
 
-def _train(run: Run, parts: Parts, past: Past, signals: Signals) -> tuple[RunEnded, int]:
+def _train(run: Run, parts: Parts, past: Past, signals: Signals, paused: bool) -> tuple[RunEnded, int]:
     """From the first event to the last but one. Returns the last, and the exit code."""
     started = False
     try:
@@ -121,7 +126,7 @@ def _train(run: Run, parts: Parts, past: Past, signals: Signals) -> tuple[RunEnd
         tell_start(run, parts, past.checkpoint, past.parent)
         started = True
         compiling.begin(run, past.state.get("compiled", False) if past.state else None)
-        ended = train(run)
+        ended = train(run, paused=paused)
         signals.calm()
         return ended, 0
     except StopNow:

@@ -22,9 +22,12 @@ IDLE_S = 0.25
 """How often a paused run looks for signals when nobody writes."""
 
 
-def train(run: Run) -> RunEnded:
-    """Run until the last step or a stop. Returns how it ended, for the caller to log as the last word."""
-    run.begin()
+def train(run: Run, *, paused: bool = False) -> RunEnded:
+    """Run until the last step or a stop. Returns how it ended, for the caller to log as the last word.
+
+    `paused`: it was paused when the engine before this one was lost, and stays so.
+    """
+    run.begin(paused=paused)
     while True:
         obey(run)
         if run.stopping or run.step >= run.total_steps:

@@ -288,9 +288,18 @@ class Run:
         if measured := self.slot_meter.take():
             self.log.emit(measured)
 
-    def alarm(self, level: str, code: str, message: str, remedy: str = "") -> None:
-        """Tell the operator now."""
-        self.log.commit(Alarm(step=self.step, level=level, code=code, message=message, remedy=remedy))
+    def alarm(self, level: str, code: str, message: str, remedy: str = "", command_id: str = "") -> None:
+        """Tell the operator now; `command_id` is that of the command that came to this."""
+        self.log.commit(
+            Alarm(
+                step=self.step,
+                level=level,
+                code=code,
+                message=message,
+                remedy=remedy,
+                command_id=command_id,
+            )
+        )
 
     def save(self, reason: str, command_id: str = "", held: bool = False) -> None:
         """Copy the state at this boundary; the writer thread seals it on disk while training goes on."""
@@ -307,9 +316,12 @@ class Run:
         self.stop(save=True, reason=f"stopped by {name}")
         return True
 
-    def begin(self) -> None:
-        """The first thing the loop does: judge the untrained model once, then run."""
+    def begin(self, *, paused: bool = False) -> None:
+        """The first thing the loop does: judge the untrained model once, then run, or go on being `paused`."""
         self.meter.start()
-        self.enter("running", "resumed from a checkpoint" if self.step else "begun")
+        if paused:
+            self.enter("paused", "as it was when the engine was lost")
+        else:
+            self.enter("running", "resumed from a checkpoint" if self.step else "begun")
         if self.last_evaluated < 0 and not self.end_is_asked:
             judge.evaluate(self)

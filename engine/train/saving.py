@@ -70,4 +70,4 @@ def not_saved(run: Run, failed: Failed) -> None:
     if failed.files_bytes:
         run.full_disk.failed(failed)
     if not failed.files_bytes or failed.command_id:  # who asked for it is answered each time
-        run.alarm("error", "checkpoint-failed", failed.message, failed.remedy)
+        run.alarm("error", "checkpoint-failed", failed.message, failed.remedy, failed.command_id)

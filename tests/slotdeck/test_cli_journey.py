@@ -60,6 +60,7 @@ def test_a_run_is_told_in_plain_lines_and_ends_with_the_commands_that_go_on(
     not_live = slotdeck("send", run_dir, "pause")
     assert not_live.returncode == 2
     assert "is not running" in not_live.stderr
+    assert not_live.stdout == "", "nobody was asked"
 
 
 def test_a_killed_engine_is_told_and_its_run_goes_on_until_interrupted(

@@ -44,6 +44,7 @@ class TinyEngine:
         self.state = "running"
         self.total_steps = total_steps
         self.ended = False
+        self.disk_full = False
         self.mailbox = Mailbox()
         self.server: ControlServer | None = None
         self.log = LogWriter(run_dir, run_dir.name, on_frames=self._publish)
@@ -122,8 +123,24 @@ class TinyEngine:
                 self.ended = True
             case c.Step(n=n):
                 self.advance(n)
+            case c.Checkpoint():
+                self._save(accepted.command_id)
             case _:
                 pass
+
+    def _save(self, command_id: str) -> None:
+        """Slowly: a save that is due meanwhile is left out, which is told first."""
+        failed = {"step": self.step, "level": "error", "code": "checkpoint-failed"}
+        self.log.commit(e.Alarm(message="the checkpoint of step 20 was left out", **failed))  # type: ignore[arg-type]
+        if self.disk_full:
+            self.log.commit(e.Alarm(message="no room", command_id=command_id, **failed))  # type: ignore[arg-type]
+        else:
+            self.log.commit(
+                e.CheckpointSaved(
+                    step=self.step, branch=0, name="step-00000000", bytes=1, seconds=0.1, reason="asked",
+                    command_id=command_id,
+                )
+            )  # fmt: skip
 
     def _become(self, state: str) -> None:
         self.state = state

@@ -10,7 +10,7 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar, cast
@@ -59,6 +59,7 @@ def send(
     who: str,
     timeout_s: float = 60.0,
     await_result: bool = False,
+    asked: Callable[[], None] = lambda: None,
 ) -> Iterator[Life]:
     """The life cycle of one command as it happens; the last event is CommandApplied or CommandRefused.
 
@@ -70,6 +71,7 @@ def send(
         timeout_s: how long to wait for the next event.
         await_result: of verbs that have one the result follows, once applied: what was measured, drawn or saved;
             what a job came to; and of a prune after its trial, that it is done or was refused.
+        asked: called once the command is on its way to an engine that is there.
 
     Raises:
         SlotdeckError: no engine is live, it does not answer, or it went away before it answered; the
@@ -99,6 +101,7 @@ def send(
                 pass
             fence = lease.fence
         line.say(m.Request(command_id=command_id, command=command, fence=fence))
+        asked()
         try:
             answer: Life | None = None
             try:
@@ -160,7 +163,10 @@ def _result(line: _Line, kinds: tuple[type[Life], ...], command_id: str) -> Resu
     while True:
         event = line.expect(*kinds, Alarm, *SIGNS_OF_LIFE)
         match event:
-            case Alarm(code="checkpoint-failed") if CheckpointSaved in kinds:
+            # One without a command is of a save that was due, and left out while this one was being written.
+            case Alarm(code="checkpoint-failed") if (
+                CheckpointSaved in kinds and event.command_id == command_id
+            ):
                 raise SlotdeckError(one_line(event.message), one_line(event.remedy), exit_code=1)
             case Alarm() | Progress() | StepReport() | Hardware() | JobReported(state="started"):
                 pass

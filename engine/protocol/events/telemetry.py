@@ -122,6 +122,8 @@ class Alarm(Event):
     """Stable, for scripts: `loss-not-finite`, `checkpoint-failed`, `checkpoint-quarantined`, `log-behind` ..."""
     message: str
     remedy: str = ""
+    command_id: str = ""
+    """The command that came to this, such as a `checkpoint` that was not saved; empty: none."""
 
 
 class LogGap(Event):

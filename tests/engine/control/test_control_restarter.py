@@ -30,7 +30,7 @@ life = int(open(lives).read()) if os.path.exists(lives) else 0
 open(lives, "w").write(str(life + 1))
 open(f"{{run_dir}}/words-{{life}}", "w").write(" ".join(sys.argv[3:]))
 how = plan.split(",")[min(life, plan.count(","))]
-if how.split()[0] in ("told", "done") or "sealed" in how:
+if how.split()[0] in ("told", "done", "paused", "running") or "sealed" in how:
     sys.path.insert(0, {root!r})
     from pathlib import Path
     from engine.protocol import events as e
@@ -44,6 +44,9 @@ if how.split()[0] in ("told", "done") or "sealed" in how:
             log.commit(e.CheckpointSaved(step=step, branch=0, name="c", bytes=1, seconds=0.1, reason="due"))
         if "told" in how:
             log.commit(e.RunEnded(step=7, outcome="failed", reason="CUDA error: an illegal memory access"))
+        for state in ("paused", "running"):
+            if state in how:
+                log.commit(e.StateChanged(state=state, step=7))
         if "done" in how:
             log.commit(e.RunEnded(step=9, outcome="finished", reason="all steps done"))
         log.close()
@@ -116,6 +119,14 @@ def test_crashes_are_followed_by_a_resume_and_told_until_the_run_is_done(
     assert told[2] in errors
     assert summarise(run_dir).outcome == "finished"
     assert kept_going(run_dir) is None
+
+
+def test_a_pause_outlives_the_engine_until_somebody_lets_the_run_go_on(run_dir: Path, parent: Start) -> None:
+    process = parent("paused kill,kill,paused sealed kill,running sealed kill,done 0")
+    errors = process.communicate(timeout=PATIENCE_S)[1]
+    assert process.returncode == 0, errors
+    words = [(run_dir / f"words-{life}").read_text() for life in range(5)]
+    assert words == ["", *3 * ["--resume --paused"], "--resume"]
 
 
 def test_three_restarts_without_a_new_checkpoint_are_the_last(run_dir: Path, parent: Start) -> None:

@@ -179,7 +179,12 @@ def test_a_folder_that_cannot_be_made_is_a_plain_error(tmp_path: Path) -> None:
 def test_after_a_failed_sync_the_log_goes_on_in_a_new_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer = LogWriter(tmp_path, "r")
+    published: list[int] = []
+    writer = LogWriter(
+        tmp_path,
+        "r",
+        on_frames=lambda frames: published.extend(seq for seq, kind, _ in frames if kind == LogLine.KIND),
+    )
     assert writer.commit(line("before"), durable=True) == 1
     real, failures = segment_file._sync, [OSError(errno.EIO, "Input/output error")]
 
@@ -189,9 +194,21 @@ def test_after_a_failed_sync_the_log_goes_on_in_a_new_file(
         real(fd)
 
     monkeypatch.setattr(segment_file, "_sync", failing)
-    assert writer.commit(line("unsure"), durable=True) == 0, "not known to be on stable storage"
-    assert "Input/output error" in writer.failing
-    assert writer.commit(line("after"), durable=True) == 3
-    writer.close()
+    assert writer.commit(line("tried again"), durable=True) == 2
     assert len(segment_paths(tmp_path)) == 2
-    assert texts(tmp_path) == ["before", "unsure", "after"]
+    failures += [OSError(errno.EIO, "Input/output error")] * 20
+    assert writer.commit(line("lost"), durable=True) == 0
+    assert "Input/output error" in writer.failing
+    failures.clear()
+    assert writer.commit(line("after"), durable=True)
+    writer.close()
+    told = texts(tmp_path)
+    assert [text for text in told if text in ("before", "tried again", "lost", "after")] == [
+        "before",
+        "tried again",
+        "after",
+    ], "what nobody was told of as written is not in the log"
+    events = [decode(entry.kind, entry.payload) for entry in LogReader(tmp_path).entries()]
+    in_log = [entry.seq for entry in LogReader(tmp_path).entries() if entry.kind == LogLine.KIND]
+    assert published == in_log
+    assert sum(event.dropped for event in events if isinstance(event, LogGap)) == 1

@@ -27,10 +27,10 @@ class Disk:
         self.full = False
         append = SegmentFile.append
 
-        def write(file: SegmentFile, data: bytes) -> None:
+        def write(file: SegmentFile, data: bytes, durable: bool = False) -> None:
             if self.full:
                 raise OSError(errno.ENOSPC, "No space left on device")
-            append(file, data)
+            append(file, data, durable)
 
         monkeypatch.setattr(SegmentFile, "append", write)
 
@@ -81,7 +81,7 @@ def test_what_the_log_cannot_take_waits_in_its_order_and_the_story_is_told_when_
         assert (run.lr_control.text, run.rev) == ("x0.5", 2)
     applied, refused = folder.of(CommandApplied), folder.of(CommandRefused)
     assert [(done.text, done.step, done.rev) for done in applied] == [("lr x0.5", 3, 1), ("ban 2", 3, 2)]
-    assert [(no.code, no.step) for no in refused] == [("bad-value", 3)]
+    assert [(no.code, no.step) for no in refused] == [("unknown-slot", 3)]
     lines = [event.text for event in folder.of(LogLine)]
     assert "'lr x0.5' waited since step 1 for a log that could not be written" in lines
 

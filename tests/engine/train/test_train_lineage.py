@@ -115,7 +115,7 @@ def test_a_fork_unchanged_ends_where_its_parent_ends_killed_or_not(tmp_path: Pat
     for words, told in (
         (("10", "model.n_layer=6"), "model.n_layer is 4 in step-00000010.2 and cannot be 6"),
         (("", "optim.name=muon"), "optim.name is adamw in step 12 and cannot be muon"),
-        (("10", "optim.lrr=1"), "unknown key 'optim.lrr' (did you mean"),
+        (("10", "optim.lrr=1"), "KEY=VALUE: unknown key 'optim.lrr' (did you mean"),
         (("10", "train.steps=10"), "step-00000010.2 has 10 steps done, and train.steps is 10"),
         (("11",), "no checkpoint of step 11; the nearest is step-00000010.2"),
     ):

@@ -84,3 +84,11 @@ def test_engine_that_ends_first_is_said(run_dir: Path) -> None:
 def test_bad_values_never_reach_the_engine(run_dir: Path) -> None:
     with pytest.raises(SlotdeckError, match="duty"):
         next(send(run_dir, c.Pin(slot="block.0", duty=0.3), who="ada@box7"))
+
+
+def test_a_save_is_waited_for_though_another_one_is_left_out_meanwhile(engine: TinyEngine) -> None:
+    told = list(send(engine.run_dir, c.Checkpoint(), who="ada@box7", await_result=True))
+    assert isinstance(told[-1], e.CheckpointSaved)
+    engine.disk_full = True
+    with pytest.raises(SlotdeckError, match="no room"):
+        list(send(engine.run_dir, c.Checkpoint(), who="ada@box7", await_result=True))
