@@ -43,6 +43,18 @@ class SortPicked(Message):
         self.column = column
 
 
+class LeverPicked(Message):
+    """A lever on memory was clicked."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+
+
+class LeverPulled(Message):
+    """The selected lever was clicked again."""
+
+
 class MomentPicked(Message):
     """A place on the scrubber was clicked, or the mouse was dragged there."""
 

@@ -82,13 +82,14 @@ class SlotTable(Lines[SlotTableView]):
 
     def on_click(self, event: Click) -> None:
         """A title or a row."""
-        if self.view is None:
+        where = event.get_content_offset(self)
+        if self.view is None or where is None:
             return
-        if event.y == 0:
-            column = self.column_at(event.x)
+        if where.y == 0:
+            column = self.column_at(where.x)
             if column is not None:
                 self.post_message(SortPicked(column.name))
-        elif (at := self.first + event.y - 1) < len(self.view.rows):
+        elif (at := self.first + where.y - 1) < len(self.view.rows):
             self.post_message(SlotPicked(self.view.rows[at].at))
 
     def column_at(self, x: int) -> SlotColumn | None:

@@ -1,0 +1,125 @@
+"""The levers on memory: what each saves, how that is known, and how it is pulled; the selected one in full below.
+
+A click selects (`LeverPicked`), a second one on the same row pulls (`LeverPulled`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import ClassVar
+
+from textual.events import Click, MouseScrollDown, MouseScrollUp
+
+from engine.profile.levers import Lever
+from tui.messages import LeverPicked, LeverPulled
+from tui.state.formatting import fit, size
+from tui.widgets.lines import Lines, Pieces
+
+NAME, SHARE, KNOWN = 20, 5, 8
+WHY_FROM = 16
+"""Rows from which the selected lever's formula is told too, and a blank row stands above."""
+WRAPPED_BELOW = 116
+"""Columns below which what it costs takes two rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeverTableView:
+    """What is drawn."""
+
+    levers: tuple[Lever, ...]
+    selected: int = 0
+    held_bytes: int = 0
+    """What the run holds, which shares are of."""
+    how: str = ""
+    """What enter does to the selected one."""
+    empty: str = ""
+
+
+class LeverTable(Lines[LeverTableView]):
+    """Draws a `LeverTableView`."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"lever-table--{name}" for name in ("title", "plain", "quiet", "selected", "saves")
+    }
+    DEFAULT_CSS = """
+    LeverTable > .lever-table--title { color: $quiet; }
+    LeverTable > .lever-table--plain { color: $foreground; }
+    LeverTable > .lever-table--quiet { color: $quiet; }
+    LeverTable > .lever-table--selected { color: $foreground; background: $panel; text-style: bold; }
+    LeverTable > .lever-table--saves { color: $accent; }
+    """
+
+    first = 0
+
+    def draw(self, view: LeverTableView, width: int, height: int) -> list[Pieces]:
+        quiet = self.look("quiet")
+        if not view.levers:
+            return [[(fit(view.empty, width), quiet)]]
+        explained = self._explained(view, width, height)
+        rows = max(1, height - 1 - len(explained))
+        self.first = min(max(self.first, view.selected - rows + 1), view.selected)
+        shown = view.levers[self.first : self.first + rows]
+        titles = f"  {'lever':<{NAME}} {'saves':>9} {'of it':>{SHARE}}  {'known':<{KNOWN}}how"
+        last = self.first + len(shown)
+        place = f"{self.first + 1}-{last} of {len(view.levers)}" if len(shown) < len(view.levers) else ""
+        out: list[Pieces] = [
+            [(fit(titles, width - 12).ljust(width - 12) + f"{place:>12}", self.look("title"))]
+        ]
+        for at, lever in enumerate(shown, self.first):
+            out.append(self._row(view, lever, at == view.selected, width))
+        return [*out, *[[]] * (rows + 1 - len(out) if height < WHY_FROM else 0), *explained]
+
+    def on_click(self, event: Click) -> None:
+        """Select, or pull what is selected."""
+        where = event.get_content_offset(self)
+        if self.view is None or where is None:
+            return
+        at = self.first + where.y - 1
+        explained = len(self._explained(self.view, self.size.width, self.size.height))
+        if 1 <= where.y < self.size.height - explained and at < len(self.view.levers):
+            self.post_message(LeverPulled() if at == self.view.selected else LeverPicked(at))
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        """The next one."""
+        self._turn(event, 1)
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        """The one before."""
+        self._turn(event, -1)
+
+    def _turn(self, event: MouseScrollDown | MouseScrollUp, by: int) -> None:
+        event.stop()
+        if self.view is not None and self.view.levers:
+            self.post_message(LeverPicked(min(max(self.view.selected + by, 0), len(self.view.levers) - 1)))
+
+    def _row(self, view: LeverTableView, lever: Lever, chosen: bool, width: int) -> Pieces:
+        plain = self.look("selected" if chosen else "quiet" if lever.blocked else "plain")
+        saves = "–" if lever.blocked else size(lever.saves_bytes).strip()
+        share = f"{lever.saves_bytes / view.held_bytes:.0%}" if view.held_bytes and not lever.blocked else ""
+        known = "" if lever.blocked else "counted" if lever.counted else "about"
+        how = lever.blocked or lever.verb or f"--set {lever.setting}"
+        row: Pieces = [(("▸ " if chosen else "  ") + f"{fit(lever.name, NAME):<{NAME}} ", plain)]
+        row.append((f"{saves:>9}", plain if chosen or lever.blocked else self.look("saves")))
+        rest = f" {share:>{SHARE}}  {known:<{KNOWN}}{how}"
+        room = width - 2 - NAME - 1 - 9
+        return [*row, (fit(rest, room).ljust(room) if chosen else fit(rest, room), plain)]
+
+    def _explained(self, view: LeverTableView, width: int, height: int) -> list[Pieces]:
+        """Why it saves, what it costs, and what enter does: as many rows for one lever as for any other."""
+        if not view.levers:
+            return []
+        lever, plain, quiet = view.levers[view.selected], self.look("plain"), self.look("quiet")
+        tall, lines = height >= WHY_FROM, 2 if width < WRAPPED_BELOW else 1
+        why = _wrapped(f"why   {lever.how_known}", width, lines) if tall else []
+        costs = _wrapped(f"costs {lever.cost}", width, lines)
+        enter = (fit(f"enter {view.how}", width), plain)
+        return [*[[]] * tall, *([(row, quiet)] for row in why), *([(row, plain)] for row in costs), [enter]]
+
+
+def _wrapped(text: str, width: int, lines: int) -> list[str]:
+    """Exactly so many rows."""
+    rows = wrap(text, max(12, width), subsequent_indent="      ")
+    if len(rows) > lines:
+        rows = [*rows[: lines - 1], fit(" ".join([rows[lines - 1], *map(str.strip, rows[lines:])]), width)]
+    return rows + [""] * (lines - len(rows))

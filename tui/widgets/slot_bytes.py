@@ -1,0 +1,58 @@
+"""The bytes that each slot holds, a column a slot: weights, gradients and optimizer states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from engine.protocol.events import MemorySplit
+from tui.state.formatting import fit, size
+from tui.widgets.block_chart import block_rows
+from tui.widgets.lines import Lines, Pieces
+
+
+@dataclass(frozen=True, slots=True)
+class SlotBytesView:
+    """What is drawn."""
+
+    split: MemorySplit | None
+    names: tuple[str, ...] = ()
+
+
+class SlotBytes(Lines[SlotBytesView]):
+    """Draws a `SlotBytesView`."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"slot-bytes--{name}" for name in ("title", "quiet", "bars")}
+    DEFAULT_CSS = """
+    SlotBytes > .slot-bytes--title { color: $foreground; text-style: bold; }
+    SlotBytes > .slot-bytes--quiet { color: $quiet; }
+    SlotBytes > .slot-bytes--bars { color: $primary; }
+    """
+
+    def draw(self, view: SlotBytesView, width: int, height: int) -> list[Pieces]:
+        title, quiet = self.look("title"), self.look("quiet")
+        held = view.split.slots if view.split is not None else []
+        if view.split is None or not held:
+            return [[("by slot", title)], [("not measured yet", quiet)]]
+        low, high = size(min(held)).strip(), size(max(held)).strip()
+        stem = view.split.weights + view.split.gradients + view.split.optimizer - sum(held)
+        each = f"{high} each" if low == high else f"{low} to {high}"
+        said = f"  {each}, stem {size(max(0, stem)).strip()}"
+        merged = -(-len(held) // max(1, width))
+        cell = max(1, min(6, width // len(held)))
+        ink = cell - 1 if cell >= 3 else cell
+        bars = [max(held[first : first + merged]) for first in range(0, len(held), merged)]
+        values = [float(value) if x < ink else None for value in bars for x in range(cell)]
+        rows = block_rows(values, max(1, height - 2), float(max(held)))
+        out: list[Pieces] = [[("by slot", title), (fit(said, max(0, width - 7)), quiet)]]
+        out += [[(row, self.look("bars"))] for row in rows]
+        return [*out, [(_numbers(len(bars), cell, merged, width), quiet)]]
+
+
+def _numbers(count: int, cell: int, merged: int, width: int) -> str:
+    """The slots' numbers below them, as many as there is room for."""
+    text = ""
+    for at in range(count):
+        if at * cell >= len(text) + bool(text):
+            text = text.ljust(at * cell) + str(at * merged)
+    return text[:width]
