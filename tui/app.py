@@ -29,6 +29,7 @@ from tui.hints import Hints
 from tui.keys import Place, rebind
 from tui.keys.key import name_of
 from tui.messages import (
+    CompareAsked,
     HomeAsked,
     LaunchAsked,
     MomentOpened,
@@ -158,6 +159,10 @@ class SlotdeckApp(App[int]):
     def _go_home(self, message: HomeAsked) -> None:
         self.push_screen(home_screen(message.runs_dir, self._read_only))
 
+    @on(CompareAsked)
+    def _compare(self, message: CompareAsked) -> None:
+        self.push_screen(compare_screen(message.paths, self._settings))
+
     @on(LaunchAsked)
     def _launch(self, message: LaunchAsked) -> None:
         from tui.screens.launch import LaunchScreen
@@ -238,6 +243,14 @@ def home_screen(runs_dir: Path, read_only: bool = False) -> Screen[None]:
     return HomeScreen(HomeReader(runs_dir), read_only)
 
 
+def compare_screen(paths: tuple[Path, ...], settings: Settings) -> Screen[None]:
+    """Runs laid over one another; others of the first one's folder can be added."""
+    from tui.link.compare import CompareSource, runs_in
+    from tui.screens.compare import CompareScreen
+
+    return CompareScreen(CompareSource(paths), settings, lambda: runs_in(paths[0].parent))
+
+
 def pipelines_screen(runs_dir: Path, read_only: bool = False) -> Screen[None]:
     """Long jobs: those told in the runs folder, and those in the logs of its runs."""
     from tui.link.pipelines import PipelinesReader
@@ -265,6 +278,11 @@ def replay_screen(run_dir: Path, settings: Settings, at_seq: int = 0) -> Screen[
 
     store = RunStore()
     return ReplayScreen(store, ReplaySource(run_dir, store, at_seq=at_seq), settings, run_dir.name)
+
+
+def run_compare(run_dirs: tuple[Path, ...]) -> int:
+    """Several recorded or running runs, side by side."""
+    return _run(lambda settings: compare_screen(run_dirs, settings))
 
 
 def _run(

@@ -69,6 +69,37 @@ def watch(
     raise typer.Exit(watch_run(run_dir, say, note, as_json=as_json, every_s=every_s, only_new=only_new))
 
 
+@app.command()
+def compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN...", help="Up to 8 runs: names, unique parts of them, or folders."),
+    ],
+    runs_dir: Runs = RUNS,
+    plain: Plain = False,
+) -> None:
+    """Lay runs over one another at equal steps, tokens or time.
+
+    Without a terminal: their losses and what differs in their profiles, as a table.
+    """
+    from engine.runlog.catalog import find_run
+    from slotdeck.terminal import has_terminal
+    from tui.state.compared import MOST_RUNS
+
+    found = tuple(dict.fromkeys(find_run(run, runs_dir) for run in runs))
+    if len(found) > MOST_RUNS:
+        raise SlotdeckError(f"{len(found)} runs are too many to tell apart", f"name {MOST_RUNS} at most")
+    if plain or not has_terminal():
+        from slotdeck.compare_table import compare_table
+
+        for line in compare_table(list(found)):
+            say(line)
+        return
+    from tui.app import run_compare
+
+    raise typer.Exit(run_compare(found))
+
+
 @app.command("runs")
 def list_runs(
     runs_dir: Runs = RUNS,

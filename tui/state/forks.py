@@ -27,6 +27,10 @@ class Forks(dict[int, int]):
         if came_from is not None:
             self._came_from[branch] = came_from
 
+    def came_from(self, branch: int) -> int:
+        """The branch that one came from."""
+        return self._came_from.get(branch, branch - 1)
+
     def upto(self, branch: int) -> Forks:
         """A copy without the branches after this one."""
         part = Forks()
@@ -41,7 +45,7 @@ class Forks(dict[int, int]):
         while branch >= 0 and branch not in found:
             found[branch] = last
             last = min(last, self.get(branch, last))
-            branch = self._came_from.get(branch, branch - 1)
+            branch = self.came_from(branch)
         return found
 
     def leads(self, branch: int, step: int, at: int | None = None) -> bool:

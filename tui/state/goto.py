@@ -87,7 +87,7 @@ def parse_goto(text: str) -> Goto:
         )
     found = _ends(line) or _speed(line) or _stop(line) or _when(line) or _time(line) or _step(line)
     if found is None:
-        raise SlotdeckError(f"{text!r} is no place in the run", f"try one of: {FORMS}")
+        raise SlotdeckError(f"{text!r} is no place in the run", f"a replay cannot steer; try {FORMS}")
     return found
 
 
