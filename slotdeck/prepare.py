@@ -8,7 +8,9 @@ from typing import Literal, cast
 from engine.errors import SlotdeckError, nearest
 from engine.text import one_line
 from engine.units import format_count
+from slotdeck.options import RUNS
 from slotdeck.prepare_bar import shown_progress
+from slotdeck.prepare_job import told_progress
 from slotdeck.say import say
 from slotdeck.terminal import command_line, shown_path
 
@@ -28,8 +30,9 @@ def prepare_data(
     val_share: float,
     on_bad: str,
     overwrite: bool,
+    runs_dir: Path = RUNS,
 ) -> None:
-    """Make a data folder and say how to train on it.
+    """Make a data folder and say how to train on it. The cockpit's page of jobs shows how far it is.
 
     Raises:
         SlotdeckError: any fault of the options, the input or the place.
@@ -40,7 +43,7 @@ def prepare_data(
         raise SlotdeckError(
             f"--on-bad {on_bad!r} is no choice{nearest(on_bad, ON_BAD)}", "use skip or refuse"
         )
-    with shown_progress() as show:
+    with shown_progress() as show, told_progress(runs_dir, out, show) as tell:
         made = prepare(
             inputs,
             out,
@@ -53,7 +56,7 @@ def prepare_data(
             val_share=val_share,
             on_bad=cast(Literal["skip", "refuse"], on_bad),
             overwrite=overwrite,
-            progress=show,
+            progress=tell,
         )
     meta = made.meta
     for remark in made.notes:

@@ -42,7 +42,7 @@ def shown_progress() -> Iterator[Callable[[Progress], None]]:
             stage = progress.stage
             if stage not in tasks:
                 tasks[stage] = bars.add_task(STAGES[stage], total=progress.total_bytes, detail="")
-            bars.update(tasks[stage], completed=progress.done_bytes, detail=_detail(progress))
+            bars.update(tasks[stage], completed=progress.done_bytes, detail=detail_of(progress))
 
         yield show
 
@@ -59,11 +59,12 @@ def _lines() -> Callable[[Progress], None]:
         last_s, last_stage = now_s, progress.stage
         share = progress.done_bytes / max(progress.total_bytes, 1)
         done = f"{share:4.0%} of {format_bytes(progress.total_bytes)}"
-        note(f"{STAGES[progress.stage]}  {done}  {_detail(progress)}")
+        note(f"{STAGES[progress.stage]}  {done}  {detail_of(progress)}")
 
     return show
 
 
-def _detail(progress: Progress) -> str:
+def detail_of(progress: Progress) -> str:
+    """What it has read so far, besides bytes."""
     tokens = f"  {format_count(progress.tokens)} tokens" if progress.tokens else ""
     return f"{format_count(progress.documents)} documents{tokens}"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from slotdeck.options import app
+from slotdeck.options import RUNS, Runs, app
 
 
 @app.command()
@@ -33,11 +33,12 @@ def prepare(
         str, typer.Option(metavar="skip|refuse", help="What to do with nulls and invalid text.")
     ] = "skip",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what DIR holds.")] = False,
+    runs_dir: Runs = RUNS,
 ) -> None:
     """Turn text into token shards to train on."""
     from slotdeck.prepare import prepare_data
 
     prepare_data(
         inputs, out, text_column=text_column, text_key=text_key, tokenizer=tokenizer, vocab_size=vocab_size,
-        encoding=encoding, workers=workers, val_share=val_share, on_bad=on_bad, overwrite=overwrite,
+        encoding=encoding, workers=workers, val_share=val_share, on_bad=on_bad, overwrite=overwrite, runs_dir=runs_dir,
     )  # fmt: skip

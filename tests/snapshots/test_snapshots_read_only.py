@@ -6,12 +6,13 @@ from pathlib import Path
 
 from deck_app import settle, still_deck
 from fake_run import FakeRun, write_fake_run
+from still_home import StillFolder
 from textual.widgets import Input
 
 from tui.app import SlotdeckApp
 from tui.screens.home import HomeScreen
 from tui.settings import Settings
-from tui.state.home import HomeView, ProfileRow, RunRow
+from tui.state.home import ProfileRow, RunRow
 
 RUN = "20261121-090000-demo-3f2a"
 
@@ -46,8 +47,8 @@ def test_home_says_that_it_only_watches(snap_compare):
         14_000_000,
     )
     profile = ProfileRow("demo", "8 slots on the standard library's own source", "8 slots")
-    view = HomeView(Path("/home/ada/runs"), (run,), (profile,), 1_000_120.0)
-    app = SlotdeckApp(lambda _: HomeScreen(lambda: view, read_only=True), Settings(), read_only=True)
+    folder = StillFolder((run,), (profile,))
+    app = SlotdeckApp(lambda _: HomeScreen(folder, read_only=True), Settings(), read_only=True)
 
     async def before(pilot):
         await pilot.app.workers.wait_for_complete()

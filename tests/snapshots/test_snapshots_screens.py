@@ -3,19 +3,15 @@
 Look at a changed one before accepting it: `pytest tests/snapshots --snapshot-update`, then the report.
 """
 
-import math
-from pathlib import Path
-
 import pytest
 from deck_app import settle, still_deck, until
 from fake_run import FakeRun, write_fake_run
+from msgspec.structs import replace
 from textual.widgets import Input, OptionList
 
 from engine.protocol import events as e
 from tui.app import SlotdeckApp, replay_screen
-from tui.screens.home import HomeScreen
 from tui.settings import Settings
-from tui.state.home import HomeView, ProfileRow, RunRow
 
 SIZES = [(80, 24), (120, 32), (200, 50)]
 RUN = "20261121-090000-demo-3f2a"
@@ -54,80 +50,6 @@ def deck(run_dir, *keys, **link):
     return app, before
 
 
-def home(*keys, runs=(), profiles=(), fault=""):
-    view = HomeView(Path("/home/ada/runs"), tuple(runs), tuple(profiles), 1_000_120.0)
-
-    def load():
-        if fault:
-            raise OSError(fault)
-        return view
-
-    app = SlotdeckApp(lambda _: HomeScreen(load), Settings())
-
-    async def before(pilot):
-        await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
-        for key in keys:
-            await pilot.press(key)
-        await pilot.pause()
-
-    return app, before
-
-
-def some_runs():
-    curve = tuple(5 + 3 * math.exp(-k / 20) + 0.1 * math.sin(k * k) for k in range(80))
-    told = [
-        (RUN, "running", True, 1200, 5.331, 5.410),
-        ("20261120-170000-gpt2-124m-8gb-99ab", "paused", True, 2_200_000, 3.1, 3.15),
-        ("20261119-170000-demo-1234", "finished", False, 3000, 5.11, 5.2),
-        ("20261119-160000-demo-aaaa", "failed", False, 990, None, math.nan),
-        ("20261118-160000-tiny-bbbb", "killed", False, 0, None, None),
-    ]
-    return [
-        RunRow(Path(name), name, "demo", state, live, step, 3000, val, loss, curve[: 1 + step // 20],
-               1_000_000.0 - 4000 * i * i, 14_000_000 * (i + 1))
-        for i, (name, state, live, step, val, loss) in enumerate(told)
-    ]  # fmt: skip
-
-
-PROFILES = [
-    ProfileRow(
-        "demo", "8 slots on the standard library's own source", "8 slots  9.2 M parameters  3,000 steps"
-    ),
-    ProfileRow("gpt2-124m", "GPT-2 small", "12 slots  124 M parameters  600,000 steps"),
-    ProfileRow("mine", "", "profiles/mine.toml: unknown key 'stepz'", problem=True),
-]
-
-
-@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x32", "200x50"])
-def test_home(snap_compare, size):
-    app, before = home(runs=some_runs(), profiles=PROFILES)
-    assert snap_compare(app, terminal_size=size, run_before=before)
-
-
-def test_home_on_a_profile(snap_compare):
-    app, before = home("tab", "down", runs=some_runs(), profiles=PROFILES)
-    assert snap_compare(app, terminal_size=(120, 32), run_before=before)
-
-
-def test_home_without_runs(snap_compare):
-    app, before = home(profiles=PROFILES)
-    assert snap_compare(app, terminal_size=(80, 24), run_before=before)
-
-
-def test_home_that_cannot_read_its_folder(snap_compare):
-    app, before = home(fault="/home/ada/runs: permission denied")
-    assert snap_compare(app, terminal_size=(80, 24), run_before=before)
-
-
-def test_home_before_it_has_read_anything(snap_compare):
-    class Waiting(HomeScreen):
-        def reload(self):
-            """Still reading."""
-
-    assert snap_compare(SlotdeckApp(lambda _: Waiting(lambda: None), Settings()), terminal_size=(80, 24))
-
-
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x32", "200x50"])
 def test_cockpit(snap_compare, midway, size):
     app, before = deck(midway, "4")
@@ -142,6 +64,42 @@ def test_cockpit_in_light_colours(snap_compare, midway):
 def test_cockpit_with_the_chart_alone_on_a_log_axis(snap_compare, midway):
     app, before = deck(midway, "z", "y")
     assert snap_compare(app, terminal_size=(120, 32), run_before=before)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x32", "200x50"])
+def test_cockpit_with_a_crosshair_near_an_alarm(snap_compare, midway, size):
+    app, before = deck(midway, "i", *["shift+left"] * 3, "j", "j", "up")
+
+    async def alarmed(pilot):
+        await app.screen.source.loaded.wait()
+        store = app.screen.store
+        spike = e.Alarm(step=1190, level="warning", code="loss-spike", message="the loss jumped to 9.2: the step was "
+                        "left out")  # fmt: skip
+        store.apply(store.head_seq + 1, store.wall_s, spike)
+        await before(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=alarmed)
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=["80x24", "120x32"])
+def test_cockpit_of_eight_gpus_and_where_a_step_takes_its_time(snap_compare, midway, size):
+    app, before = deck(midway, *["tab"] * 4)
+
+    async def equipped(pilot):
+        await app.screen.source.loaded.wait()
+        store = app.screen.store
+        gpus = [
+            e.Gpu(
+                index=at, name="NVIDIA H200", utilisation=97.0 - at, memory_used_bytes=(71 + at) << 30,
+                memory_total_bytes=139 << 30, power_w=612.0 + at, power_limit_w=700.0, temperature_c=61.0 + at,
+                sm_clock_mhz=1980, throttle="too hot" if at == 6 else "power cap" if at == 1 else "",
+            )
+            for at in range(8)
+        ]  # fmt: skip
+        store.apply(store.head_seq + 1, store.wall_s, replace(store.hardware, gpus=gpus))
+        await before(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=equipped)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x32", "200x50"])

@@ -1,103 +1,212 @@
 """Home: the runs there are and the profiles that can be started.
 
-Reads through the `load` it is given, off the event loop, every few seconds; posts `RunOpened`,
-`ProfileChosen` and `RunLeft`, and never touches a run itself.
+Reads through the `RunsFolder` it is given, off the event loop, every few seconds, and hands it what is to be done to
+runs. Posts `RunOpened`, `LaunchAsked`, `ProfileChosen`, `CompareAsked`, `PipelinesAsked` and `RunLeft`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
-from textual.screen import Screen
-from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import Static
+from textual.worker import get_current_worker
 
 from engine.errors import SlotdeckError
 from engine.text import one_line
 from tui.keys import Place, bindings
-from tui.messages import PipelinesAsked, ProfileChosen, RunLeft, RunOpened
+from tui.messages import CompareAsked, LaunchAsked, PipelinesAsked, ProfileChosen, RunLeft, RunOpened
+from tui.screens.ask_line import AskLine
 from tui.screens.help import HelpScreen
+from tui.screens.hint import hint
+from tui.screens.home_keeping import Keeping, RunsFolder
+from tui.screens.home_words import empty, status, title
 from tui.screens.key_bar import KeyBar
-from tui.screens.rows import Columns, profile_row, run_header, run_row
+from tui.screens.rows import MARK_CELLS, Columns, detail_rows, profile_row, run_header, run_row, sort_at
+from tui.screens.text_rows import TextRows
 from tui.screens.too_small import TooSmall
-from tui.state.home import HomeView, RunRow
+from tui.state.home import SORTS, HomeView, RunRow, Sort, arranged
+from tui.widgets.pick_list import PickList
 
 RELOAD_S = 3.0
 """Between two looks at the runs folder."""
+MOST_COMPARED = 8
+_ON_RUNS = ("replay", "mark", "compare", "tag", "note", "archive", "delete")
+_CHANGES = ("tag", "note", "archive", "delete", "start")
 
 
-class HomeScreen(Screen[None]):
-    """Two lists; the highlighted row is what the keys act on."""
+class HomeScreen(Keeping):
+    """Two lists; the keys act on the marked runs, or on the highlighted row."""
 
+    DEFAULT_CSS = """
+    #home-title { height: 1; margin: 0 1; }
+    #home-status { height: 1; margin: 0 1; }
+    HomeScreen.asking #home-status { display: none; }
+    #home-ask { margin: 0 1; }
+    #runs-header { height: 1; color: $quiet; }
+    #run-detail { height: 2; margin: 0 2; }
+    #profiles { height: auto; max-height: 7; border-top: solid $panel; border-title-color: $quiet; }
+    #runs-empty { display: none; height: 1fr; content-align: center middle; text-align: center; color: $quiet; }
+    .no-runs #runs, .no-runs #runs-header, .no-runs #run-detail { display: none; }
+    .no-runs #runs-empty { display: block; }
+    .no-profiles #profiles { display: none; }
+    """
     BINDINGS: ClassVar[list[Binding]] = bindings("home")  # type: ignore[assignment]
     AUTO_FOCUS = ""  # the runs, or the profiles when there are none
     place: Place = "home"
 
-    def __init__(self, load: Callable[[], HomeView], read_only: bool = False) -> None:
-        super().__init__()
+    def __init__(self, folder: RunsFolder, read_only: bool = False) -> None:
+        super().__init__(folder)
         self.read_only = read_only
-        self._load = load
         self._view: HomeView | None = None
+        self._listed: tuple[RunRow, ...] = ()
+        self._words = ""
+        self._sort: Sort = "age"
+        self._archived = False
+        self._reading = False
+        self._runs, self._profiles = PickList(id="runs"), PickList(id="profiles")
 
     def compose(self) -> ComposeResult:
-        """Title, runs, profiles, keys."""
-        yield Static(id="home-title")
+        """Title, what is listed, runs, profiles, keys."""
+        yield TextRows(id="home-title")
+        yield TextRows(id="home-status")
+        yield AskLine(id="home-ask")
         yield Static(id="runs-header")
-        yield OptionList(id="runs")
+        yield self._runs
         yield Static("Reading the runs…", id="runs-empty")
-        yield OptionList(id="profiles")
+        yield TextRows(id="run-detail")
+        yield self._profiles
         yield KeyBar("home")
         yield TooSmall()
 
     def on_mount(self) -> None:
         """Look at the folder, now and every few seconds."""
-        self.query_one("#profiles").border_title = "Profiles"
+        self._profiles.border_title = "Profiles"
         self.add_class("no-runs", "no-profiles")  # until the folder has been read
         self.reload()
         self.set_interval(RELOAD_S, self.reload)
 
-    @work(thread=True, exclusive=True, group="home")
+    # -- reading -----------------------------------------------------------------------------------------
+
+    @property
+    def view(self) -> HomeView | None:
+        """What was read last, for the palette."""
+        return self._view
+
     def reload(self) -> None:
-        """Read runs and profiles in a thread; a folder that cannot be read is said, not raised."""
+        """Look again, unless a look is under way or another screen lies over this one."""
+        if not self._reading and (self.is_active or self._view is None):
+            self._reading = True
+            runs = self._runs
+            self._read([self._listed[row].path for row in runs.in_sight if row < len(self._listed)])
+
+    @work(thread=True, group="home")
+    def _read(self, in_sight: list[Path]) -> None:
+        """In a thread; a folder that cannot be read is said, not raised."""
+        worker = get_current_worker()
         try:
-            view = self._load()
+            for view in self.folder.views(in_sight):
+                if worker.is_cancelled:
+                    return
+                self.app.call_from_thread(self.show, view)
         except (OSError, SlotdeckError) as error:
-            self.app.call_from_thread(self._failed, str(error))
-        else:
-            self.app.call_from_thread(self.show, view)
+            if not worker.is_cancelled:
+                self.app.call_from_thread(self._failed, str(error))
+        finally:
+            self._reading = False
 
     def show(self, view: HomeView) -> None:
         """Draw the lists, keeping what is highlighted."""
-        if self._view is not None and (self._view.runs, self._view.profiles) == (view.runs, view.profiles):
-            return
-        self._view = view
-        self._draw()
+        before, self._view = self._view, view
+        if before is None or (before.runs, before.profiles, before.free_bytes) != (
+            view.runs,
+            view.profiles,
+            view.free_bytes,
+        ):
+            self._arrange()
+
+    def on_screen_resume(self) -> None:
+        """What happened while another screen lay over this one."""
+        if self._view is not None:
+            self.reload()
 
     def on_resize(self) -> None:
         """Columns depend on the width."""
         if self._view is not None:
             self._draw()
 
+    def _failed(self, error: str) -> None:
+        self._view, self._listed = None, ()
+        self.add_class("no-runs")
+        self.query_one("#runs-empty", Static).update(Content(f"✗ {one_line(error, 1024)}"))
+        self.query_one(KeyBar).redraw()
+
+    # -- what is listed ----------------------------------------------------------------------------------
+
+    def action_filter(self) -> None:
+        """Type words; the list follows."""
+        self.ask(
+            "filter",
+            "filter",
+            self._words,
+            "name, profile, state, #tag or note; enter keeps it, esc clears it",
+        )
+
+    def action_sort(self) -> None:
+        """The next way of sorting."""
+        self._sort_by(SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)])
+
+    def _sort_by(self, sort: Sort) -> None:
+        self._sort = sort
+        self._arrange(keep=False)
+
+    def action_show_archived(self) -> None:
+        """With those that were put away, or without."""
+        self._archived = not self._archived
+        self._arrange()
+
+    def action_mark(self) -> None:
+        """Mark or unmark, and on to the next."""
+        if (run := self._run()) is not None:
+            self.marked ^= {run.path}
+            self._runs.action_move(1)
+            self._draw()
+
+    def action_clear(self) -> None:
+        """First the marks, then the filter."""
+        if self.marked:
+            self.marked.clear()
+        else:
+            self._words = ""
+        self._arrange()
+
+    # -- what is done ------------------------------------------------------------------------------------
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Keys that need a run or a profile show only when one is highlighted."""
-        if action in ("attach", "replay"):
-            run = self._run()
-            return run is not None and (action == "replay" or run.live)
-        return action != "start" or (self._profile() is not None and not self.read_only)
+        if action in _CHANGES and self.read_only:
+            return False
+        run = self._run()
+        if action in _ON_RUNS:
+            return run is not None
+        if action == "attach":
+            return run is not None and run.live
+        if action == "launch":
+            return run is not None or self._profile() is not None
+        if action == "clear":
+            return bool(self.marked or self._words)
+        return action != "start" or self._profile() is not None
 
     def action_open(self) -> None:
         """What enter means for the highlighted row."""
-        run = self._run()
-        if run is not None:
+        if (run := self._run()) is not None:
             self.post_message(RunOpened(run.path, replay=not run.live))
-        else:
-            self.action_start()
+        elif (name := self._profile()) is not None:
+            self.post_message(LaunchAsked(name))
 
     def action_attach(self) -> None:
         """Open the run live."""
@@ -109,18 +218,37 @@ class HomeScreen(Screen[None]):
         if (run := self._run()) is not None:
             self.post_message(RunOpened(run.path, replay=True))
 
+    def action_compare(self) -> None:
+        """The marked runs, or one that others are chosen for."""
+        paths = tuple(run.path for run in self.chosen())
+        if len(paths) > MOST_COMPARED:
+            self.notify(
+                f"{len(paths)} runs are marked; up to {MOST_COMPARED} can be compared", severity="warning"
+            )
+        else:
+            self.post_message(CompareAsked(paths))
+
+    def action_launch(self) -> None:
+        """The profile, or that of the run."""
+        if (run := self._run()) is not None:
+            self.post_message(LaunchAsked(str(run.path.absolute() / "profile.toml")))
+        elif (name := self._profile()) is not None:
+            self.post_message(LaunchAsked(name))
+
     def action_start(self) -> None:
         """Start the highlighted profile."""
         if (name := self._profile()) is not None:
+            self.notify(f"starting {name}")
             self.post_message(ProfileChosen(name))
 
     def action_switch_list(self) -> None:
         """Between the two lists."""
-        self.focus_next("OptionList")
+        runs, profiles = self._runs, self._profiles
+        (profiles if runs.has_focus and profiles.count else runs if runs.count else profiles).focus()
 
     def action_pipelines(self) -> None:
         """Long jobs."""
-        self.post_message(PipelinesAsked())
+        self.post_message(PipelinesAsked(self.folder.runs_dir))
 
     def action_help(self) -> None:
         """The keys."""
@@ -130,75 +258,130 @@ class HomeScreen(Screen[None]):
         """Quit; the runs go on."""
         self.post_message(RunLeft(""))
 
-    @on(OptionList.OptionSelected)
-    def _selected(self) -> None:
+    # -- answers -----------------------------------------------------------------------------------------
+
+    @on(AskLine.Typed)
+    def _typed(self, message: AskLine.Typed) -> None:
+        if type(message) is AskLine.Typed and message.about == "filter":
+            self._words = message.text
+            self._arrange(keep=False)
+
+    @on(AskLine.Answered)
+    def _answered(self, message: AskLine.Answered) -> None:
+        self._back_to_list()
+        if message.about == "filter":
+            self._words = message.text
+            self._arrange()
+        else:
+            self.answer(message.about, message.text)
+
+    @on(AskLine.Left)
+    def _left(self, message: AskLine.Left) -> None:
+        self._back_to_list()
+        if message.about == "filter":
+            self._words = ""
+            self._arrange()
+
+    def _back_to_list(self) -> None:
+        self.remove_class("asking")
+        (self._runs if self._listed else self._profiles).focus()
+
+    # -- picking -----------------------------------------------------------------------------------------
+
+    @on(PickList.Picked)
+    def _picked(self) -> None:
         self.action_open()
 
-    @on(OptionList.OptionHighlighted)
+    @on(PickList.Pointed, "#runs")
+    def _pointed(self, message: PickList.Pointed) -> None:
+        run = self._run()
+        if run is not None and message.column < MARK_CELLS:
+            self.marked ^= {run.path}
+            self._draw()
+
+    @on(PickList.Highlighted)
     def _highlighted(self) -> None:
+        self._draw_detail()
         self.query_one(KeyBar).redraw()
+
+    @on(events.Click, "#runs-header")
+    def _title_clicked(self, event: events.Click) -> None:
+        if (sort := sort_at(self._columns(), event.x)) is not None:
+            self._sort_by(sort)
 
     def on_descendant_focus(self) -> None:
         """The keys follow the focused list."""
         self.query_one(KeyBar).redraw()
 
     def _run(self) -> RunRow | None:
-        name = self._chosen("#runs")
-        return next((run for run in self._view.runs if str(run.path) == name), None) if self._view else None
+        runs = self._runs
+        if self._profiles.has_focus or not 0 <= runs.cursor < len(self._listed):
+            return None
+        return self._listed[runs.cursor]
 
     def _profile(self) -> str | None:
-        return self._chosen("#profiles")
-
-    def _chosen(self, selector: str) -> str | None:
-        rows = self.query_one(selector, OptionList)
-        if not rows.has_focus or rows.highlighted_option is None:
+        profiles = self._profiles
+        if (
+            self._view is None
+            or not profiles.has_focus
+            or not 0 <= profiles.cursor < len(self._view.profiles)
+        ):
             return None
-        return rows.highlighted_option.id
+        return self._view.profiles[profiles.cursor].name
 
-    def _failed(self, error: str) -> None:
-        self._view = None
-        self.add_class("no-runs")
-        self.query_one("#runs-empty", Static).update(Content(f"✗ {one_line(error, 1024)}"))
+    def chosen(self) -> tuple[RunRow, ...]:
+        """The marked runs that are listed, or the highlighted one."""
+        marked = tuple(run for run in self._listed if run.path in self.marked)
+        run = self._run()
+        return marked or ((run,) if run is not None else ())
 
-    def _draw(self) -> None:
+    # -- drawing -----------------------------------------------------------------------------------------
+
+    def _arrange(self, keep: bool = True) -> None:
+        """List anew; the same run stays highlighted, or the first."""
         view = self._view
-        assert view is not None, "drawn only with a view"
-        runs, profiles = self.query_one("#runs", OptionList), self.query_one("#profiles", OptionList)
-        width = self.size.width - 3  # a cell at each edge, one for the scroll bar
-        columns = Columns.for_width(width)
-        self.query_one("#home-title", Static).update(_title(view.runs_dir, view.runs, width, self.read_only))
-        self.query_one("#runs-header", Static).update(run_header(columns))
-        _fill(runs, [Option(run_row(run, columns, view.now_wall_s), id=str(run.path)) for run in view.runs])
-        _fill(profiles, [Option(profile_row(row, width), id=row.name) for row in view.profiles])
-        self.query_one("#runs-empty", Static).update(_empty(view))
-        self.set_class(not view.runs, "no-runs")
+        if view is None:
+            return
+        run = self._run() if keep else None
+        runs = self._runs
+        before = runs.cursor
+        self._listed = arranged(view.runs, self._words, self._sort, self._archived)
+        self.marked &= {row.path for row in view.runs}
+        at = next((i for i, row in enumerate(self._listed) if run is not None and row.path == run.path), None)
+        self._draw(cursor=at if at is not None else before if keep else 0)
+
+    def _columns(self) -> Columns:
+        return Columns.for_width(self.size.width - 2)  # the scroll bar and a cell before it
+
+    def _draw(self, cursor: int | None = None) -> None:
+        view = self._view
+        if view is None:
+            return
+        runs, profiles = self._runs, self._profiles
+        columns, width, listed = self._columns(), self.size.width - 2, self._listed
+        self.query_one("#home-title", TextRows).show([title(view, width, self.read_only)])
+        listing = status(view, len(listed), len(self.marked), self._words, self._sort, self._archived)
+        said = hint(self.app, "home")
+        listing = Content("  ·  ").join([listing, said]) if said.plain else listing
+        self.query_one("#home-status", TextRows).show([listing])
+        self.query_one("#runs-header", Static).update(run_header(columns, self._sort))
+        runs.show(
+            len(listed),
+            lambda row: run_row(listed[row], columns, view.now_wall_s, listed[row].path in self.marked),
+            cursor,
+        )
+        profiles.show(len(view.profiles), lambda row: profile_row(view.profiles[row], width - 1))
+        profiles.styles.height = min(7, len(view.profiles) + 1)
+        self.query_one("#runs-empty", Static).update(empty(view, self._words))
+        self.set_class(not listed, "no-runs")
         self.set_class(not view.profiles, "no-profiles")
         if self.focused is None:
-            (runs if view.runs else profiles).focus()
+            (runs if listed else profiles).focus()
+        self._draw_detail()
         self.query_one(KeyBar).redraw()
 
-
-def _fill(rows: OptionList, options: list[Option]) -> None:
-    """Replace the rows; the same one stays highlighted, or the first."""
-    before = rows.highlighted_option.id if rows.highlighted_option is not None else None
-    rows.set_options(options)
-    at = next((i for i, option in enumerate(options) if option.id == before), 0)
-    rows.highlighted = at if options else None
-
-
-def _title(runs_dir: Path, runs: tuple[RunRow, ...], width: int, read_only: bool) -> Content:
-    live = sum(run.live for run in runs)
-    right = f"{one_line(str(runs_dir))}   {len(runs)} run{'' if len(runs) == 1 else 's'}, {live} live"
-    mode = "  read-only" if read_only else ""
-    room = max(1, width - len("slotdeck") - len(mode))
-    return Content.assemble(("slotdeck", "bold $accent"), (mode, "$quiet"), f"{right:>{room}}")
-
-
-def _empty(view: HomeView) -> Content:
-    """What to do when there is nothing."""
-    how = (
-        "Choose a profile below and press s to start one."
-        if view.profiles
-        else "Start one with:  slotdeck train PROFILE   or see everything at work with:  make demo"
-    )
-    return Content(f"No runs yet in {one_line(str(view.runs_dir))}.\n\n{how}")
+    def _draw_detail(self) -> None:
+        runs = self._runs
+        if 0 <= runs.cursor < len(self._listed):
+            rows = detail_rows(self._listed[runs.cursor], self.size.width - 4)
+            self.query_one("#run-detail", TextRows).show(rows)

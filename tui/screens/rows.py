@@ -9,7 +9,7 @@ from textual.content import Content
 from engine.text import one_line
 from engine.units import format_bytes, format_count
 from tui.state.formatting import fit
-from tui.state.home import ProfileRow, RunRow
+from tui.state.home import UNREAD, ProfileRow, RunRow, Sort
 from tui.widgets.sparkline import sparkline
 
 _MARKS = {
@@ -22,7 +22,10 @@ _MARKS = {
     "failed": ("✗", "$error"),
     "killed": ("✗", "$warning"),
     "unreadable": ("?", "$error"),
+    UNREAD: ("·", "$quiet"),
 }
+MARK_CELLS = 2
+"""The first cells of a row: whether it is marked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,50 +34,124 @@ class Columns:
 
     name: int
     curve: int
-    val: bool
+    loss: bool
     size: bool
+    tags: int
 
     @classmethod
     def for_width(cls, width: int) -> Columns:
-        """State, step, loss and age always; then the name, the validation loss, the size and the curve."""
-        val, size = width >= 70, width >= 100
-        spare = width - 45 - 8 * val - 11 * size
-        name = max(10, min(34, spare))
+        """State, step, best loss and age always; then the name, the last loss, the size, the curve and the tags."""
+        loss, size = width >= 92, width >= 100
+        spare = width - 47 - 8 * loss - 11 * size
+        name = max(10, min(35, spare))
         curve = min(40, spare - name - 2)
-        return cls(name, curve if curve >= 12 else 0, val, size)
+        curve = curve if curve >= 12 else 0
+        tags = spare - name - (curve + 2 if curve else 0) - 2
+        return cls(name, curve, loss, size, min(60, tags) if tags >= 10 else 0)
 
 
-def run_header(columns: Columns) -> Content:
-    """The titles over `run_row`."""
-    curve = f"{'loss curve':<{columns.curve}}  " if columns.curve else ""
-    size = f"{'size':>9}  " if columns.size else ""
-    left = f"  {'state':<8}  {'run':<{columns.name}}  {'step':>15}  {curve}"
-    val = f"{'val':>6}  " if columns.val else ""
-    return Content(f"{left}{'loss':>6}  {val}{size}{'age':>6}")
+def run_header(columns: Columns, sort: Sort = "age") -> Content:
+    """The titles over `run_row`; the list is sorted by the one with the arrow."""
+
+    def title(text: str, sorts: Sort, cells: int) -> Content:
+        marked = f"{text}{'▴' if sorts == 'name' else '▾' if sorts != 'loss' else '▴'}"
+        shown, style = (marked, "$accent") if sort == sorts else (text, "")
+        pad = " " * (abs(cells) - len(shown))
+        return Content.assemble(pad if cells > 0 else "", (shown, style), "" if cells > 0 else pad)
+
+    return Content.assemble(
+        f"    {'state':<8}  ",
+        title("run", "name", -columns.name),
+        f"  {'step':>15}  ",
+        f"{'loss curve':<{columns.curve}}  " if columns.curve else "",
+        f"{'loss':>6}  " if columns.loss else "",
+        title("best", "loss", 6),
+        "  ",
+        Content.assemble(title("size", "size", 9), "  ") if columns.size else "",
+        title("age", "age", 6),
+        f"  {'tags, note':<{columns.tags}}" if columns.tags else "",
+    )
 
 
-def run_row(row: RunRow, columns: Columns, now_wall_s: float) -> Content:
+def sort_at(columns: Columns, column: int) -> Sort | None:
+    """What a click on the header means: the list is sorted by the title under it."""
+    x = 14 + columns.name
+    if 14 <= column < x:
+        return "name"
+    x += 19 + (columns.curve + 2 if columns.curve else 0) + 8 * columns.loss
+    if x <= column < x + 6:
+        return "loss"
+    x += 8
+    if columns.size:
+        if x <= column < x + 9:
+            return "size"
+        x += 11
+    return "age" if x <= column < x + 6 else None
+
+
+def run_row(row: RunRow, columns: Columns, now_wall_s: float, marked: bool = False) -> Content:
     """One run."""
     mark, colour = _MARKS.get(row.state, ("?", "$quiet"))
     step = (
         f"{format_count(row.step)}/{format_count(row.total_steps)}"
         if row.total_steps
         else format_count(row.step)
+        if row.state != UNREAD
+        else ""
     )
-    curve = f"{sparkline(row.curve, columns.curve)}  " if columns.curve else ""
-    size = f"{format_bytes(row.size_bytes):>9}  " if columns.size else ""
     name, parent = one_line(row.run_id), _parent(row)
     if len(name) + len(parent) > columns.name:
         parent = ""
+    ink = "bold" if row.live else "$quiet" if row.archived else ""
     return Content.assemble(
-        (f"{mark} {row.state:<8}  ", colour),
-        (name if parent else _cut(name, columns.name), "bold" if row.live else ""),
+        ("◆ " if marked else "  ", "$accent"),
+        (f"{mark} {fit(row.state, 8):<8}  ", colour),
+        (name if parent else _cut(name, columns.name), ink),
         (f"{parent:<{columns.name - len(name)}}" if parent else "", "$quiet"),
         f"  {step:>15}  ",
-        (curve, "$accent"),
-        f"{_loss(row.loss)}  " + (f"{_loss(row.val_loss)}  " if columns.val else ""),
-        (f"{size}{age(now_wall_s - row.started_wall_s):>6}", "$quiet"),
+        (f"{sparkline(row.curve, columns.curve)}  " if columns.curve else "", "$primary"),
+        f"{_loss(row.loss)}  " if columns.loss else "",
+        f"{_loss(row.best)}  ",
+        (f"{_size(row.size_bytes)}  " if columns.size else "", "$quiet"),
+        (f"{age(now_wall_s - row.started_wall_s) if row.started_wall_s else '':>6}", "$quiet"),
+        (
+            "  " + _cut(" ".join(filter(None, (_tags(row), one_line(row.note)))), columns.tags)
+            if columns.tags
+            else "",
+            "$secondary",
+        ),
     )
+
+
+def detail_rows(row: RunRow, width: int) -> list[Content]:
+    """What the columns have no room for: two rows."""
+    name = Content.assemble(
+        (one_line(row.run_id), "bold"),
+        (f"   {_tags(row)}" if row.tags else "", "$secondary"),
+        (f"   “{one_line(row.note, 1000)}”" if row.note else "", ""),
+        ("   archived" if row.archived else "", "$quiet"),
+    )
+    best = row.best
+    facts = [
+        f"profile {one_line(row.profile_name)}" if row.profile_name else "",
+        f"best validation loss {best:.4f}{f' at step {row.best_step:,}' if row.best_step else ''}"
+        if best is not None and best == best
+        else "never evaluated"
+        if row.state != UNREAD
+        else "",
+        f"last {row.val_loss:.4f}" if row.val_loss is not None and row.val_loss != best else "",
+        f"{format_bytes(row.size_bytes)}" if row.size_bytes is not None else "",
+        f"from {one_line(row.parent)}" if row.parent else "",
+    ]
+    told = " · ".join(fact for fact in facts if fact)
+    reason = one_line(row.reason, 1024)
+    colour = "$error" if row.state == "failed" else "$warning"
+    second = Content.assemble((reason, colour), (" · " if reason and told else "") + told)
+    return [row.truncate(width, ellipsis=True) for row in (name, second.stylize_before("$quiet"))]
+
+
+def _tags(row: RunRow) -> str:
+    return " ".join(f"#{one_line(tag)}" for tag in row.tags)
 
 
 def _parent(row: RunRow) -> str:
@@ -101,6 +178,10 @@ def age(seconds: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"
     return "now"
+
+
+def _size(size_bytes: int | None) -> str:
+    return f"{'' if size_bytes is None else format_bytes(size_bytes):>9}"
 
 
 def _loss(value: float | None) -> str:

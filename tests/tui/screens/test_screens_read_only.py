@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from deck_app import settle, still_deck, until
 from fake_run import FakeRun, write_fake_run
-from textual.widgets import Static
 
 from tui.app import SlotdeckApp
 from tui.keys import keys_for
@@ -42,17 +41,17 @@ async def test_every_key_that_steers_is_answered_and_sends_nothing(run_dir: Path
 
 
 async def test_home_that_only_watches_starts_nothing(run_dir: Path) -> None:
-    def start(name: str) -> Path:
+    def start(name: str, sets: tuple[str, ...]) -> Path:
         raise AssertionError(f"{name} was started")
 
     app = SlotdeckApp(
-        lambda _: HomeScreen(HomeReader(run_dir.parent).read, read_only=True),
+        lambda _: HomeScreen(HomeReader(run_dir.parent), read_only=True),
         Settings(),
         start,
         read_only=True,
     )
     async with app.run_test(size=(120, 32)) as pilot:
-        await until(pilot, lambda: "read-only" in str(app.screen.query_one("#home-title", Static).content))
+        await until(pilot, lambda: "read-only" in app.screen.query_one("#home-title", TextRows).text)
         app.screen.post_message(ProfileChosen("tiny"))
         await until(pilot, lambda: any("read-only" in note.message for note in app._notifications))
 
