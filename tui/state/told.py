@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tui.state.feed import ERROR, WARNING, FeedItem
@@ -75,24 +76,23 @@ class Told:
         """Lines there are, whatever the filter."""
         return len(self._source)
 
-    def take_past(self, items: Sequence[FeedItem], feed: Iterable[FeedItem]) -> None:
+    def take_past(self, items: Sequence[FeedItem], feed: deque[FeedItem]) -> None:
         """The whole log, and the feed for what came since it was read."""
         self._newest_seq, self._newest = items[-1].seq if items else 0, None
         self._items = list(items)
         self.take_feed(feed)
         self._select()
 
-    def take_feed(self, feed: Iterable[FeedItem]) -> bool:
-        """Append what is new in the feed. False when lines between it and the last look are missing."""
-        items = list(feed)
+    def take_feed(self, feed: deque[FeedItem]) -> bool:
+        """Append what is new in the feed. False when lines between it and the last look may be missing."""
         fresh: list[FeedItem] = []
-        for item in reversed(items):
+        for item in reversed(feed):
             if item is self._newest or 0 < item.seq <= self._newest_seq:
                 break
             fresh.append(item)
         if not fresh:
             return True
-        missed = len(fresh) == len(items) and bool(self._items)
+        missed = len(fresh) == feed.maxlen
         fresh.reverse()
         about = {item.about for item in fresh if item.about}
         if about and any(old.about in about for old in self._items[-500:]):
