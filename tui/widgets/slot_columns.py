@@ -45,6 +45,10 @@ def _number(value: float | None, text: Callable[[float], str]) -> str:
     return UNKNOWN if value is None else text(value)
 
 
+def _trained(slot: SlotFacts) -> str:
+    return UNKNOWN if slot.duty is None else "yes" if slot.trained else "no"
+
+
 def _held(slot: SlotFacts) -> str:
     if slot.pruned:
         return "× pruned"
@@ -78,7 +82,7 @@ COLUMNS: tuple[SlotColumn, ...] = (
         lambda s: s.mean_duty,
         2,
     ),
-    SlotColumn("train", 6, lambda s: "yes" if s.trained else "no", lambda s: float(s.trained), 8),
+    SlotColumn("train", 6, _trained, lambda s: None if s.duty is None else float(s.trained), 8),
     SlotColumn("held", 11, _held, lambda s: s.held or None, 3, left=True),
     SlotColumn("prec", 5, lambda s: s.precision or UNKNOWN, lambda s: s.precision or None, 9, left=True),
     SlotColumn(
