@@ -16,25 +16,25 @@ import asyncio, json, sys, time
 from pathlib import Path
 import tui.app
 
-class Watched(tui.app.SlotdeckApp):
-    stalls = []
+stalls, began_s = [], time.perf_counter()
 
-    def on_mount(self):
-        self.watching = asyncio.create_task(self.watch())
+async def watch():
+    while True:
+        before_s = time.perf_counter()
+        await asyncio.sleep(0.005)
+        stalls.append((before_s, time.perf_counter() - before_s - 0.005))
 
-    async def watch(self):
-        while True:
-            before_s = time.perf_counter()
-            await asyncio.sleep(0.005)
-            self.stalls.append(time.perf_counter() - before_s - 0.005)
+def on_load(self):
+    self.watching = asyncio.create_task(watch())
 
-tui.app.SlotdeckApp = Watched
+tui.app.SlotdeckApp.on_load = on_load
 screens = []
 cockpit_screen = tui.app.cockpit_screen
 tui.app.cockpit_screen = lambda *a, **k: screens.append(cockpit_screen(*a, **k)) or screens[-1]
 tui.app.run_attach(Path({run!r}))
 store = screens[0].store
-told = dict(stalls=Watched.stalls, evaluations=len(store.evaluations), checkpoints=len(store.checkpoints),
+late = [late for at, late in stalls if at > began_s + 4]
+told = dict(stalls=late, evaluations=len(store.evaluations), checkpoints=len(store.checkpoints),
             actions=len(store.ticks))
 Path({told!r}).write_text(json.dumps(told))
 """
@@ -47,7 +47,7 @@ def measure(work: Work) -> list[Row]:
         child = Child("-c", WATCHED.format(run=str(session.run_dir), told=str(told)), compiled=work.compiled)
         try:
             child.until("running")
-            child.read(3)
+            child.read(5)
             reader = Thread(target=session.burst, args=(EVENTS,))
             reader.start()
             while reader.is_alive():
@@ -71,6 +71,6 @@ def measure(work: Work) -> list[Row]:
         row("a burst of 100,000 events: life-cycle events the cockpit lacks after it", lost, "", 0, note=note),
         row(
             "a burst of 100,000 events: the longest the cockpit stood still", 1000 * max(after["stalls"]), "ms", 100.0,
-            note="of a timer inside it that is due every 5 ms",
+            note="of a timer inside it that is due every 5 ms, from four seconds after its start",
         ),
     ]  # fmt: skip

@@ -28,6 +28,8 @@ class Lines(Widget, Generic[View]):
         super().__init__(id=id, classes=classes)
         self._strips: list[Strip] = []
         self._drawn_at: tuple[int, int] | None = None
+        self._looks: dict[str, Style] = {}
+        """Styles asked for since the last change of styles: Textual adds them up anew at every call."""
 
     def draw(self, view: View, width: int, height: int) -> list[Pieces]:
         """The rows of `view`, at most `height`; each is cut or padded to `width`."""
@@ -71,6 +73,7 @@ class Lines(Widget, Generic[View]):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._drawn_at = None
+        self._looks.clear()
 
     def render_line(self, y: int) -> Strip:
         if self._drawn_at != tuple(self.size):
@@ -78,9 +81,18 @@ class Lines(Widget, Generic[View]):
             self._drawn_at = (self.size.width, self.size.height)
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
 
+    @property
+    def rich_style(self) -> Style:
+        """Of what no component class is for."""
+        if "" not in self._looks:
+            self._looks[""] = super().rich_style
+        return self._looks[""]
+
     def look(self, name: str) -> Style:
         """The style of a component class, by the part of its name after `--`."""
-        return self.get_component_rich_style(f"{self._prefix}--{name}")
+        if name not in self._looks:
+            self._looks[name] = self.get_component_rich_style(f"{self._prefix}--{name}")
+        return self._looks[name]
 
     @property
     def _prefix(self) -> str:
