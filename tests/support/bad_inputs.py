@@ -204,6 +204,19 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("Checkpoints", "a damaged one", ("export", RUN, "--to", "made"), "step-00000010",
             file(f"runs/{RUN}/checkpoints/step-00000010/MANIFEST", b"nonsense")),
     Mistake("Checkpoints", "an unknown type", ("export", RUN, "--to", "made", "--dtype", "fp7"), "fp7"),
+    Mistake("Leaving", "no format to export", ("export-run", RUN), "no format given"),
+    Mistake("Leaving", "an export where one is", ("export-run", RUN, "--csv", "--to", "out"), "--overwrite",
+            file("out/csv/slotdeck-export.json")),
+    Mistake("Leaving", "an export over something else", ("export-run", RUN, "--csv", "--to", "out", "--overwrite"),
+            "holds no export", file("out/csv/thesis.txt")),
+    Mistake("Leaving", "a file for the folder of an export", ("export-run", RUN, "--csv", "--to", "out"), "is a file",
+            file("out/csv")),
+    Mistake("Leaving", "a report over a file", ("report", RUN, "--to", "t.html"), "--overwrite", file("t.html")),
+    Mistake("Leaving", "a report where there is no folder", ("report", RUN, "--to", "gone/t.html"), "cannot be written"),
+    Mistake("Leaving", "a run without an event", ("report", "./runs/empty"), "has not begun",
+            lambda folder: (folder / "runs" / "empty" / "log").mkdir(parents=True)),
+    Mistake("Leaving", "a pace that is no number", ("watch", RUN, "--every", "slow"), "Invalid value for '--every'",
+            shown_to="Invalid value for '--every'"),
     Mistake("Weights", "a file that is not there", ("import-checkpoint", "gone.pt", "--to", "made"), "gone.pt"),
     Mistake("Weights", "a file that is no checkpoint", ("import-checkpoint", "t.pt", "--to", "made"), "t.pt",
             file("t.pt", b"PK\x03\x04 no zip"), shown_to="damaged"),
@@ -333,9 +346,15 @@ def _standing_in(folder: Path, environment: dict[str, str]) -> Iterator[None]:
     here = Path.cwd()
     os.chdir(folder)
     try:
-        with mock.patch.dict(os.environ, {
-            "TERM": "dumb", "SLOTDECK_RUNS": "runs", "XDG_CONFIG_HOME": str(folder / "config"), **environment
-        }):
+        with mock.patch.dict(
+            os.environ,
+            {
+                "TERM": "dumb",
+                "SLOTDECK_RUNS": "runs",
+                "XDG_CONFIG_HOME": str(folder / "config"),
+                **environment,
+            },
+        ):
             yield
     finally:
         os.chdir(here)
