@@ -11,7 +11,8 @@ from tui.state.choices import Choices
 from tui.state.formatting import fit, fixed, rate
 from tui.state.smoothing import smoothed_at
 from tui.state.store import RunStore
-from tui.widgets.chart.marks import GLYPHS, HOLLOW, nearest
+from tui.widgets.chart import Mark
+from tui.widgets.chart.marks import GLYPHS, HOLLOW, by_distance
 
 _COLOURS = {"alarm": "$error bold", "evaluation": "$success bold"}
 
@@ -51,9 +52,21 @@ def _values(run: RunStore, at: int | None, step: int, smoothing: float, width: i
 
 
 def _nearest(run: RunStore, at: int | None, step: int, width: int) -> Content:
-    mark = nearest(marks_of(run, at), step)
-    if mark is None:
+    """The nearest mark, then actions and alarms further and further away, as many as fit."""
+    marks = by_distance(marks_of(run, at), step)
+    if not marks:
         return Content.assemble(("nothing was marked", "$quiet"))
+    row = _told(marks[0], step, width)
+    for mark in marks[1:]:
+        more = _told(mark, step, width)
+        if row.cell_length + more.cell_length + 3 > width:
+            break
+        if mark.kind in ("action", "alarm"):
+            row = Content.assemble(row, "   ", more)
+    return row
+
+
+def _told(mark: Mark, step: int, width: int) -> Content:
     apart = mark.step - step
     where = "here" if not apart else f"{abs(apart):,} {'later' if apart > 0 else 'before'}"
     glyph = (HOLLOW if mark.left else GLYPHS)[mark.kind]

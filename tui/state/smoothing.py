@@ -14,6 +14,8 @@ from tui.state.series import Series
 
 FORGOTTEN = 1e-3
 """Share below which the past of a mean does not count."""
+EXACT = 1024
+"""Entries that the mean at one step is made from, at least."""
 LEVELS = (0.0, 0.6, 0.9, 0.99, 0.999)
 """Weights that one chooses from."""
 
@@ -47,7 +49,7 @@ def smoothed(
 def smoothed_at(series: Series, step: int, weight: float, at: int | None = None) -> float | None:
     """The mean at a step; `None` before the first report."""
     last = None
-    for _, last in _running(series, step, step, 1, weight, at):  # noqa: B007
+    for _, last in _running(series, step, step, EXACT, weight, at):  # noqa: B007
         pass
     return last
 

@@ -18,7 +18,9 @@ class StepWindow:
         self.width: int | None = None
         """Steps; `None`: all."""
         self._end: int | None = None
-        """The last step shown when panned back; `None`: the newest."""
+        """The last step shown when it does not follow the run; `None`: the newest."""
+        self._waits = False
+        """The newest was in sight when it was zoomed: once the run is past `_end`, it follows."""
 
     def narrower(self, last_step: int) -> None:
         """From all to the largest power of ten within the run, then a tenth of that; after the last, all again."""
@@ -48,13 +50,14 @@ class StepWindow:
             return
         pinned = end if at is None else at
         share = (pinned - start) / (end - start)
-        self._settle(round(pinned + (1 - share) * width), last_step)
+        self._end = max(width, round(pinned + (1 - share) * width))
+        self._waits = self._end >= last_step
 
     def pan(self, share: float, last_step: int) -> None:
         """A share of the width on, or back when below 0; past the newest step it follows the run again."""
         if self.width is None:
             return
-        end = self._newest(last_step) if self._end is None else self._end
+        end = self._last(last_step)
         by = round(share * self.width) or (1 if share > 0 else -1)
         self._settle(end + by, last_step)
 
@@ -68,13 +71,18 @@ class StepWindow:
         """First and last step to show; `None`: all."""
         if self.width is None:
             return None
-        end = self._newest(last_step) if self._end is None else self._end
+        end = self._last(last_step)
         return end - self.width, end
 
     def _settle(self, end: int, last_step: int) -> None:
         assert self.width is not None, "only a window has an end"
         end = max(self.width, end)
-        self._end = end if end < last_step else None
+        self._end, self._waits = end if end < last_step else None, False
+
+    def _last(self, last_step: int) -> int:
+        if self._end is None or (self._waits and last_step > self._end):
+            return self._newest(last_step)
+        return self._end
 
     def _newest(self, last_step: int) -> int:
         assert self.width is not None, "only a window has an end"

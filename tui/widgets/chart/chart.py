@@ -82,12 +82,22 @@ class Chart(Pointer, Lines[ChartView]):
         super().__init__(id=id, classes=classes)
         self._y = Span()
         self._y_of: tuple[str, bool, int] = ("", False, 0)
+        self._still: tuple[object, Grid, Frame | None, list[Mark]] | None = None
+        """What the last drawing was of, and what the next shares with it while only a crosshair or a cursor moves."""
 
     # -- drawing -----------------------------------------------------------------------------------------
 
+    def redraw(self) -> None:
+        self._still = None
+        super().redraw()
+
+    def notify_style_update(self) -> None:
+        self._still = None
+        super().notify_style_update()
+
     def draw(self, view: ChartView, width: int, height: int) -> list[Pieces]:
         start, end = domain(view)
-        first = next((c for c in view.curves if c.kind == "line"), None)
+        first = next((c for c in view.curves if c.kind == "line" and c.colour is None), None)
         at = view.crosshair if view.crosshair is not None else view.cursor
         mean = None
         if view.smoothing and first is not None:
@@ -99,13 +109,14 @@ class Chart(Pointer, Lines[ChartView]):
         cells = width - GUTTER
         if rows < 2 or cells < 8:
             return [head]
-        drawn = self._columns(view, start, end, cells)
-        low, high = self._range(view, drawn, start, end)
-        if low > high:
+        curves = tuple(replace(curve, value=None) for curve in view.curves)
+        still = (replace(view, curves=curves, crosshair=None, cursor=None), width, height)
+        if self._still is None or self._still[0] != still:
+            self._still = (still, *self._scene(view, start, end, cells, rows))
+        _, drawn_on, frame, marks = self._still
+        if frame is None:
             return [head, *[[]] * (rows // 2), [(view.empty.center(width), self.look("axis"))]]
-        frame = Frame(start, end, low, high, cells, rows, view.log)
-        marks = in_sight(view.marks, frame)
-        grid = self._grid(view, drawn, marks, frame)
+        grid = [row.copy() for row in drawn_on]
         self._cursor(view, grid, frame)
         names = y_labels(frame)
         axis = self.look("axis")
@@ -116,6 +127,18 @@ class Chart(Pointer, Lines[ChartView]):
         if not view.small:
             out.extend(x_axis(view, marks, frame, with_labels, self.look))
         return out
+
+    def _scene(
+        self, view: ChartView, start: float, end: float, cells: int, rows: int
+    ) -> tuple[Grid, Frame | None, list[Mark]]:
+        """All but what moves with a key or the mouse; no frame where there is nothing to show."""
+        drawn = self._columns(view, start, end, cells)
+        low, high = self._range(view, drawn, start, end)
+        if low > high:
+            return [], None, []
+        frame = Frame(start, end, low, high, cells, rows, view.log)
+        marks = in_sight(view.marks, frame)
+        return self._grid(view, drawn, marks, frame), frame, marks
 
     def _columns(self, view: ChartView, start: float, end: float, cells: int) -> Drawn:
         """What lies under each pixel column, of curves and of points too dense to tell apart."""

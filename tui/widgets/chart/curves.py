@@ -36,11 +36,11 @@ def paint_line(grid: Grid, columns: Columns, frame: Frame, style: Style, pattern
 def paint_letters(grid: Grid, columns: Columns, frame: Frame, style: Style, colour: int, of: int) -> None:
     """The letter of a curve on it, those of the other curves in other places."""
     first = LETTER_EVERY // 2 + colour * LETTER_EVERY // max(of, 1)
-    for cell in range(first % LETTER_EVERY, frame.cells, LETTER_EVERY):
-        if columns.low[2 * cell] <= columns.high[2 * cell]:
-            y = frame.height_at(columns, cell)
-            if y is not None:
-                grid[y][cell] = (LETTERS[colour], style)
+    last = max((x for x, _, _ in columns.filled()), default=-1) // 2
+    for cell in range(first % LETTER_EVERY, min(last + 1, frame.cells), LETTER_EVERY):
+        y = frame.height_at(columns, cell)
+        if y is not None:
+            grid[y][cell] = (LETTERS[colour], style)
 
 
 def paint_points(

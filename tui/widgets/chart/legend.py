@@ -17,7 +17,7 @@ MARK_NAMES: dict[MarkKind, str] = {
 
 
 def legend(view: ChartView, marks: Sequence[Mark], mean: float | None, width: int, look: Look) -> Pieces:
-    """One row of at most `width`; what does not fit is left out from the right.
+    """One row: without names where they do not fit, and of the marks those that do.
 
     Args:
         view: with a crosshair, values are those there.
@@ -27,22 +27,15 @@ def legend(view: ChartView, marks: Sequence[Mark], mean: float | None, width: in
         look: from the name of a component class to its style.
     """
     axis = look("axis")
-    row: Pieces = [(view.title, look("title"))]
-    for curve in view.curves:
-        value = curve.value
-        if view.crosshair is not None:
-            value = curve.series.value_at(view.crosshair, view.branch)
-        ink = look(curve_look(curve))
-        sign = SIGNS[curve.kind] if curve.colour is None else LETTERS[curve.colour]
-        entry: Pieces = [("  ", axis)]
-        if not view.small and (len(view.curves) > 1 or view.smoothing):
-            entry += [(sign, ink), (f" {curve.label} " if width >= 48 else " ", axis)]
-        row += _if_room(row, [*entry, (fixed(value), ink)], width)
-    if view.smoothing and mean is not None and not view.small:
-        name = f" smoothed {view.smoothing:g} " if width >= 48 else " "
-        row += _if_room(
-            row, [("  ", axis), ("━", look("strong")), (name, axis), (fixed(mean), look("strong"))], width
-        )
+    for with_names in (width >= 48, False):
+        row: Pieces = [(view.title, look("title"))]
+        for curve in view.curves:
+            row += _entry(view, curve, with_names, look)
+        if view.smoothing and mean is not None and not view.small:
+            name = f" smoothed {view.smoothing:g} " if with_names else " "
+            row += [("  ", axis), ("━", look("strong")), (name, axis), (fixed(mean), look("strong"))]
+        if length(row) <= width:
+            break
     said = [[(f"{word}  ", axis)] for word in _chosen(view)]
     for kind, name in MARK_NAMES.items():
         if not view.small and any(mark.kind == kind and not mark.left for mark in marks):
@@ -54,6 +47,17 @@ def legend(view: ChartView, marks: Sequence[Mark], mean: float | None, width: in
     right = [*right[:-1], (right[-1][0].rstrip(), right[-1][1])] if right else []
     room = width - length(row) - length(right)
     return [*row, (" " * room, axis), *right] if right and room >= 1 else row
+
+
+def _entry(view: ChartView, curve: Plotted, with_name: bool, look: Look) -> Pieces:
+    axis, ink = look("axis"), look(curve_look(curve))
+    value = curve.value
+    if view.crosshair is not None:
+        value = curve.series.value_at(view.crosshair, view.branch)
+    if view.small or (len(view.curves) == 1 and not view.smoothing):
+        return [("  ", axis), (fixed(value), ink)]
+    sign = SIGNS[curve.kind] if curve.colour is None else LETTERS[curve.colour]
+    return [("  ", axis), (sign, ink), (f" {curve.label} " if with_name else " ", axis), (fixed(value), ink)]
 
 
 def curve_look(curve: Plotted) -> str:
@@ -74,7 +78,3 @@ def _chosen(view: ChartView) -> list[str]:
     if view.window is not None:
         words.append(f"{view.x_name} {max(view.window[0], 0):,} to {view.window[1]:,}")
     return words
-
-
-def _if_room(row: Pieces, more: Pieces, width: int) -> Pieces:
-    return more if length(row) + length(more) <= width else []

@@ -67,7 +67,7 @@ def paint_axis(line: list[Cell], marks: Sequence[Mark], frame: Frame, look: Look
         line[frame.column(mark.step)] = (glyph, style)
 
 
-def nearest(marks: Iterable[Mark], step: int, within: int | None = None) -> Mark | None:
-    """The mark nearest to a step; of several as near, one on the way to what is shown, then the last told."""
-    close = [mark for mark in marks if within is None or abs(mark.step - step) <= within]
-    return min(reversed(close), key=lambda mark: (abs(mark.step - step), mark.left), default=None)
+def by_distance(marks: Iterable[Mark], step: int) -> list[Mark]:
+    """The nearest to a step first; of several as near, one on the way to what is shown, then the last told."""
+    newest_first = reversed(list(marks))
+    return sorted(newest_first, key=lambda mark: (abs(mark.step - step), mark.left))

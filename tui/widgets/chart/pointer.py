@@ -86,7 +86,7 @@ class Pointer(Widget):
         if event.shift or event.ctrl:
             self._pan(by * WHEEL_PAN)
         elif step is not None:
-            self.post_message(ChartZoomed(step, WHEEL**-by))
+            self.post_message(ChartZoomed(step, WHEEL**by))
 
     def _pan(self, share: float) -> None:
         self.post_message(ChartPanned(share))
