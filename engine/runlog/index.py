@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import Path
 
+from engine.protocol.events import StepReport
 from engine.runlog.pyramid import Track
 from engine.runlog.reader import Entry, lost_header
 from engine.runlog.segment import FILE_MAGIC, read_footer, read_header, segment_paths
@@ -143,9 +144,7 @@ class History:
             walls = segment.track.wall_s
             here = len(walls)
             if segment.head_seq > seq:
-                part = segment.part_with(seq)
-                at = bisect_right(part.seq, seq) - 1
-                here = bisect_right(walls, segment.header.wall_of(part.t_ns[at])) if at >= 0 else 0
+                here = _buckets_until(segment, seq)
             if here:
                 first = segment.first_at_time(_t_ns(segment, walls[here - 1])) or seq + 1
             count += here
@@ -180,6 +179,20 @@ class History:
                     if reached is not None:
                         return reached
         return reached or self.head_seq + 1
+
+
+def _buckets_until(segment: SegmentIndex, seq: int) -> int:
+    """Buckets of a segment whose last report is at or before `seq`; one too few where times do not tell."""
+    part, walls = segment.part_with(seq), segment.track.wall_s
+    at = bisect_right(part.seq, seq) - 1
+    if at < 0:
+        return 0
+    t_ns = part.t_ns[at]
+    wall_s = segment.header.wall_of(t_ns)
+    end = bisect_right(walls, wall_s)
+    same_time = bisect_right(part.t_ns, t_ns)
+    still_to_come = part.kind.count(StepReport.KIND, at + 1, same_time)
+    return end - min(still_to_come, end - bisect_left(walls, wall_s))
 
 
 def _t_ns(segment: SegmentIndex, wall_s: float) -> int:

@@ -311,14 +311,17 @@ class ReplaySource:
             still = self._waypoints.still_before(from_seq)
             if still is not None:
                 put_back(store, still)
-            if count:
-                branch, step = past.tracks.branch[count - 1], past.tracks.step[count - 1]
-                for name, series in whole.series.items():
-                    if name != "val_loss":
-                        store.series[name] = series.upto(branch, step)
-            if store.evaluations:
-                newest = store.evaluations[-1]
-                store.series["val_loss"] = whole.series["val_loss"].upto(newest.branch, newest.step)
+            track = past.tracks
+            branch, step = (track.branch[count - 1], track.step[count - 1]) if count else (0, -1)
+            newest = store.evaluations[-1] if store.evaluations else None
+            validated = newest.step if newest is not None and newest.branch == store.branch else -1
+            for name, series in whole.series.items():
+                if name == "val_loss":
+                    part = series.upto(store.branch, validated)
+                else:
+                    part = series.upto(branch, step)
+                part.forks = series.forks.upto(max(branch, store.branch))
+                store.series[name] = part
             begin = still.seq + 1 if still is not None else 0
             for entry in past.state_before(from_seq, begin, NEWEST_ONLY):
                 apply(store, entry)
