@@ -56,11 +56,11 @@ def _watch(child: Child, session: Session) -> tuple[float, list[float], float, f
     """Bytes a second, seconds from written to shown of each report, share of a core, megabytes."""
     begin_s, bytes_before, used_s = time.perf_counter(), len(child.seen), child.processor_s()
     delays: list[float] = []
-    newest = _step(child.text)
+    newest = shown_step(child.text)
     while (now_s := time.perf_counter()) - begin_s < SECONDS:
         if not child.read(0.5, until_any=True):
             continue
-        now_s, step = time.perf_counter(), _step(child.text)
+        now_s, step = time.perf_counter(), shown_step(child.text)
         arrived = [s for s in list(session.written_s) if newest < s <= step]
         delays += [now_s - session.written_s[s] for s in arrived]
         newest = max(newest, step)
@@ -69,6 +69,7 @@ def _watch(child: Child, session: Session) -> tuple[float, list[float], float, f
     return rate, delays, (child.processor_s() - used_s) / seconds, child.memory_mb()
 
 
-def _step(text: str) -> int:
+def shown_step(text: str) -> int:
+    """The step that a screen says the run is at; 0 where it says none."""
     found = STEP.search(text)
     return int(found[1].replace(",", "")) if found else 0

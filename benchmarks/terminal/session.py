@@ -91,6 +91,8 @@ class Session:
                 events = list(islice(self._events, self._burst))
                 for one in events:
                     self._tell(one)
+                    if isinstance(one, StepReport):
+                        self.written_s[one.step] = time.perf_counter()
                 self._burst = 0
                 self._burst_over.set()
             if self._over.wait(self._pause_s):

@@ -59,6 +59,10 @@ class LogReader:
         """What is new since the last call. An unfinished last frame is left for the next one."""
         return list(self._tail.read())
 
+    def read_on(self) -> Iterator[Entry]:
+        """As `poll`, one by one: a burst of any length is read without holding the reader up."""
+        return self._tail.read()
+
     def seek(self, seq: int) -> None:
         """The next `poll` begins at `seq`."""
         self._tail = Tail(self._run_dir, seq)

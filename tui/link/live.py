@@ -26,6 +26,7 @@ from engine.runlog.restarts import awaited
 from engine.text import one_line
 from tui.link.absence import absence, engine_of
 from tui.link.rebuild import rebuild
+from tui.link.turns import Turns
 from tui.state.store import RunStore
 
 PING_S = 5.0
@@ -62,6 +63,7 @@ class LiveSource:
         self._unanswered: dict[str, tuple[float, m.Request]] = {}
         self._wall_offset_s = 0.0
         self._closed = asyncio.Event()
+        self._turns = Turns()
 
     # -- what the app calls ------------------------------------------------------------------------------
 
@@ -193,7 +195,9 @@ class LiveSource:
                 data = await reader.read(1 << 16)
             if not data:
                 return "the engine closed the line"
+            self._turns.begin()
             for frame in scanner.feed(data):
+                await self._turns.pause()
                 if isinstance(frame, Damage):
                     return "the line carried damaged bytes"
                 if frame.seq:
@@ -278,13 +282,13 @@ class LiveSource:
         if store.head_seq - self._read_to > SEEK_EVENTS:
             self._damaged += len(log.damage)
             log.seek(store.head_seq + 1)
-        for count, entry in enumerate(log.poll()):
+        self._turns.begin()
+        for entry in log.read_on():
             if entry.seq > store.head_seq:
                 event = decode(entry.kind, entry.payload)
                 store.apply(entry.seq, entry.wall_s, event)
                 self._settle(event)
-            if count % 256 == 255:
-                await asyncio.sleep(0)
+            await self._turns.pause()
         self._read_to = store.head_seq
         store.note_damage(self._damaged + len(log.damage))
 
