@@ -201,7 +201,7 @@ class SlotdeckApp(App[int]):
 
     def _started(self, run_dir: Path) -> None:
         """The cockpit takes the place of the form that it was started from."""
-        if hasattr(self.screen, "on_start_refused"):
+        if hasattr(self.screen, "on_start_refused") and len(self.screen_stack) > 1:
             self.pop_screen()
         self._open(RunOpened(run_dir, replay=False))
 
