@@ -89,7 +89,8 @@ class Gauges(Lines[HardwareView]):
 
     def _host(self, hw: Hardware, disk: float | None, width: int) -> Pieces:
         """Processor, memory and disk in one row, to leave the others to many GPUs."""
-        bar = max(0, min(12, (width - 33) // 3))
+        bar = min(12, (width - 33) // 3)
+        bar = bar if bar >= 3 else 0
         row: Pieces = []
         ram = _share(hw.ram_used_bytes, hw.ram_total_bytes)
         for name, value, may_fill in (
@@ -98,8 +99,8 @@ class Gauges(Lines[HardwareView]):
             ("disk", disk, False),
         ):
             hot = value is not None and value >= FULL and not may_fill
-            row += [(f"{'  ' if row else ''}{name} ", self.look("title")), *self._meter(value, bar, hot)]
-            row.append((f" {percent(value)}", self._value(value)))
+            row.append((f"{'  ' if row else ''}{name}{' ' if bar else ''}", self.look("title")))
+            row += [*self._meter(value, bar, hot), (f" {percent(value)}", self._value(value))]
         return row
 
     def _rest(self, gpus: list[Gpu], width: int) -> Pieces:
@@ -108,14 +109,17 @@ class Gauges(Lines[HardwareView]):
         hot = [gpu.temperature_c for gpu in gpus if gpu.temperature_c is not None]
         held = [f"GPU{gpu.index} {one_line(gpu.throttle, 20)}" for gpu in gpus if _is_fault(gpu.throttle)]
         facts = [
-            f"{len(gpus)} more",
             f"{min(busy):.0f} to {max(busy):.0f}%" if busy else "",
             f"at most {max(hot):.0f} °C" if hot else "",
         ]
-        muted, row = self.look("muted"), [("GPU… ", self.look("title"))]
-        row.append((fit("  ".join(filter(None, facts)), width - 5), muted))
-        said = fit("  " + ", ".join(held), width - length(row)) if held else ""
-        return [*row, (said, self.look("hot"))]
+        muted = self.look("muted")
+        row: Pieces = [("GPU… ", self.look("title")), (f"{len(gpus)} more", muted)]
+        if held:
+            row.append((fit("  " + ", ".join(held), width - length(row)), self.look("hot")))
+        for fact in filter(None, facts):
+            if length(row) + 2 + len(fact) <= width:
+                row.append((f"  {fact}", muted))
+        return row
 
     def _row(
         self, name: str, value: float | None, bar: int, width: int, notes: list[str], may_fill: bool = True

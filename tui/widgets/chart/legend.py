@@ -30,7 +30,9 @@ def legend(view: ChartView, marks: Sequence[Mark], mean: float | None, width: in
     for with_names in (width >= 48, False):
         row: Pieces = [(view.title, look("title"))]
         for curve in view.curves:
-            row += _entry(view, curve, with_names, look)
+            entry = _entry(view, curve, with_names, look)
+            if with_names or length(row) + length(entry) <= width:
+                row += entry
         if view.smoothing and mean is not None and not view.small:
             name = f" smoothed {view.smoothing:g} " if with_names else " "
             row += [("  ", axis), ("━", look("strong")), (name, axis), (fixed(mean), look("strong"))]
