@@ -7,7 +7,7 @@ import pytest
 from deck_app import settle, still_deck, until
 from fake_run import FakeRun, write_fake_run
 from msgspec.structs import replace
-from textual.widgets import Input, OptionList
+from textual.widgets import Input
 
 from engine.protocol import events as e
 from tui.app import SlotdeckApp, replay_screen
@@ -153,18 +153,6 @@ def test_cockpit_while_another_has_the_controls(snap_compare, midway):
     assert snap_compare(app, terminal_size=(120, 32), run_before=before)
 
 
-def test_the_full_feed(snap_compare, whole):
-    app, before = deck(whole, "f")
-
-    async def scrolled(pilot):
-        await before(pilot)
-        log = app.screen.query_one("#log")
-        await until(pilot, lambda: log.max_scroll_y > 0 and log.is_vertical_scroll_end)
-        await pilot.pause()
-
-    assert snap_compare(app, terminal_size=(80, 24), run_before=scrolled)
-
-
 @pytest.mark.parametrize(
     "colours", [{"NO_COLOR": "1"}, {"TEXTUAL_COLOR_SYSTEM": "standard"}], ids=["none", "16"]
 )
@@ -188,24 +176,6 @@ def test_a_mistyped_line(snap_compare, midway):
 def test_stopping_asks(snap_compare, midway):
     app, before = deck(midway, "S")
     assert snap_compare(app, terminal_size=(80, 24), run_before=before)
-
-
-@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x32", "200x50"])
-def test_help(snap_compare, midway, size):
-    app, before = deck(midway, "question_mark")
-    assert snap_compare(app, terminal_size=size, run_before=before)
-
-
-def test_palette(snap_compare, midway):
-    app, before = deck(midway)
-
-    async def opened(pilot):
-        await before(pilot)
-        await pilot.press("ctrl+p")
-        await until(pilot, lambda: app.screen.query_one(OptionList).option_count > 14)
-        app.screen.query_one(Input).cursor_blink = False
-
-    assert snap_compare(app, terminal_size=(120, 32), run_before=opened)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x32", "200x50"])

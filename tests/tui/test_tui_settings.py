@@ -1,4 +1,4 @@
-"""What users set: which of flag, environment, file and default counts, what is said to mistakes, other keys, one line set."""
+"""Which of flag, environment, file and default counts, what is said to mistakes, other keys, one setting written."""
 
 import pytest
 from deck_app import settle, still_deck
@@ -66,7 +66,12 @@ def test_one_setting_is_written_and_comments_stay(place):
 def test_what_cannot_be_is_not_written(place):
     path, _ = place
     path.write_text('theme = "dark"\n')
-    for key, value in (("theme", "drak"), ("them", "dark"), ("keys.live.pin", "q"), ("keys.live.pni", "ctrl+b")):
+    for key, value in (
+        ("theme", "drak"),
+        ("them", "dark"),
+        ("keys.live.pin", "q"),
+        ("keys.live.pni", "ctrl+b"),
+    ):
         with pytest.raises(SlotdeckError):
             set_value(path, key, value)
     assert path.read_text() == 'theme = "dark"\n'
@@ -77,15 +82,19 @@ def test_the_first_line_of_a_new_file_needs_no_gap():
     assert edited("", "keys", "help", '"f1"') == '[keys]\nhelp = "f1"\n'
 
 
-def test_every_action_of_a_screen_has_a_name_of_its_own():
+def test_a_name_means_one_action_on_a_screen():
     for place in PLACES:
-        names = [key.name for key in keys_for(place)]
-        assert len(names) == len(set(names)), place
+        actions: dict[str, set[str]] = {}
+        for key in keys_for(place):
+            actions.setdefault(key.name, set()).add(key.action)
+        assert {name: found for name, found in actions.items() if len(found) > 1} == {}, place
 
 
 async def test_another_key_does_it_and_bar_and_help_show_it(tmp_path, own_keys):
     run_dir = write_fake_run(tmp_path / "run", FakeRun("run", steps=100, outcome=""))
-    settings = Settings(refresh_hz=10, keys={"": {"help": "f1"}, "live": {"checkpoint": "K,ctrl+s", "ban": "c"}})
+    settings = Settings(
+        refresh_hz=10, keys={"": {"help": "f1"}, "live": {"checkpoint": "K,ctrl+s", "ban": "c"}}
+    )
     still, link = still_deck(run_dir)
     app = SlotdeckApp(still._first, settings)
     async with app.run_test(size=(200, 40)) as pilot:
@@ -105,7 +114,12 @@ async def test_another_key_does_it_and_bar_and_help_show_it(tmp_path, own_keys):
 def test_bytes_are_written_as_the_user_wishes():
     try:
         write_bytes("decimal")
-        assert [format_bytes(n) for n in (0, 999, 1536, 8_590_000_000)] == ["0 B", "999 B", "1.54 kB", "8.59 GB"]
+        assert [format_bytes(n) for n in (0, 999, 1536, 8_590_000_000)] == [
+            "0 B",
+            "999 B",
+            "1.54 kB",
+            "8.59 GB",
+        ]
     finally:
         write_bytes("binary")
     assert format_bytes(1536) == "1.5 KiB"

@@ -1,4 +1,4 @@
-"""The few events that are news, out of a log of many: all of them, in order, whatever lies between and across the cuts."""
+"""The few events that are news, out of a log of many: all, in order, whatever lies between and wherever it is cut."""
 
 import pytest
 from fake_run import FakeRun, write_fake_run

@@ -10,6 +10,7 @@ from engine.protocol import events as e
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
 from tui.screens.log import LogScreen
+from tui.screens.log_rows import LogRows
 
 
 @pytest.fixture(scope="module")
@@ -222,8 +223,7 @@ async def test_the_full_feed_tells_everything_and_closes(run_dir):
     app, link = still_deck(run_dir)
     async for pilot in pressed(app, link, "f"):
         assert isinstance(app.screen, LogScreen)
-        told = str(app.screen.query_one("#log-lines", Static).content)
-        assert "pin block.3 applied: auto → pin (ada@box7)" in told
+        assert "pin block.3 applied: auto → pin (ada@box7)" in app.screen.query_one(LogRows).text
         await pilot.press("escape")
         assert not isinstance(app.screen, LogScreen)
 
