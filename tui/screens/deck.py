@@ -124,7 +124,15 @@ class Deck(ChartKeys):
 
     def heading(self, width: int) -> Content:
         """The first row."""
-        return heading_of(self.store, self.run_name, width, self._client_id, self.read_only, self.now_s())
+        return heading_of(
+            self.store,
+            self.run_name,
+            width,
+            self._client_id,
+            self.read_only,
+            self.now_s(),
+            self.settings.thin,
+        )
 
     def notice(self, width: int) -> Content:
         """The row for trouble."""

@@ -43,11 +43,18 @@ SILENT_AFTER_S = 5.0
 
 
 def heading(
-    store: RunStore, run_name: str, width: int, client_id: str, read_only: bool, now_s: float
+    store: RunStore,
+    run_name: str,
+    width: int,
+    client_id: str,
+    read_only: bool,
+    now_s: float,
+    thin: bool = False,
 ) -> Content:
-    """One row of at most `width` cells; the run's name gives way first."""
+    """One row of at most `width` cells; the run's name gives way first. `thin`: figures are drawn but once a second."""
     state, lease = _state(store, now_s), _lease(store, client_id, read_only)
-    right = Content.assemble(_link(store), "   " if lease.plain else "", lease)
+    slow = ("thin   ", "$quiet") if thin else ""
+    right = Content.assemble(slow, _link(store), "   " if lease.plain else "", lease)
     room = width - right.cell_length - state.cell_length - 4
     left = Content.assemble((fit(one_line(run_name), max(8, room)), "bold"), "  ", state)
     gap = width - left.cell_length - right.cell_length
