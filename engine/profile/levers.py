@@ -97,10 +97,10 @@ def block_activations(now: Situation, recompute: int, precision: str = "") -> in
     whole = block.activation_bytes(model, tokens, precision or now.precision, weights)
     inputs = block.input_bytes(model, tokens)
     blocks = min(now.working, now.slots)
-    recompute = min(recompute, int(blocks))
-    if not recompute:
+    again = recompute * blocks / now.slots if now.slots else 0.0
+    if again <= 1:
         return int(blocks * whole)
-    return int((blocks - recompute + 1) * whole + (recompute - 1) * inputs)
+    return int((blocks - again + 1) * whole + (again - 1) * inputs)
 
 
 # -- weights, gradients and states -----------------------------------------------------------------------

@@ -46,6 +46,8 @@ class MemoryScreen(RunPage):
     BINDINGS: ClassVar[list[Binding]] = bindings("memory")  # type: ignore[assignment]
     place: Place = "memory"
     selected = 0
+    _order: list[str] = []  # noqa: RUF012 - replaced, never changed
+    """Names of the levers as they stand in the rows."""
 
     def compose_page(self) -> ComposeResult:
         """The present split, what it was over the steps and by slot, the levers."""
@@ -84,9 +86,13 @@ class MemoryScreen(RunPage):
 
     @property
     def found(self) -> list[Lever]:
-        """The levers as things are now."""
+        """The levers as things are now, in the order of the first time: what is saved moves with every step."""
         now = situation(self.store, self.choices.slot.at)
-        return levers(now) if now is not None else []
+        found = levers(now) if now is not None else []
+        places = {name: at for at, name in enumerate(self._order)}
+        found.sort(key=lambda lever: places.get(lever.name, len(places)))
+        self._order = [lever.name for lever in found]
+        return found
 
     def _why_none(self) -> str:
         if self.store.run is None:

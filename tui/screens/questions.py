@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from engine.protocol import commands as c
 from engine.protocol.events import CheckpointSaved, JobReported
-from engine.protocol.verbs import as_text
 from engine.text import one_line
 from tui.screens.job_rows import DONE
 from tui.state.figures import figures
@@ -96,7 +95,7 @@ def _prune(command: c.Prune, store: RunStore) -> Question:
     answers = {"no": Answer("Keep it" if command.amount == 1 or "," not in what else "Keep them")}
     if news is None:
         trial = c.Prune(slots=command.slots, amount=command.amount, dry_run=True)
-        answers["try"] = Answer(f"Run the trial only: {as_text(trial)}", trial)
+        answers["try"] = Answer("Run the trial, change nothing", trial)
     answers["yes"] = Answer("Prune after a trial" if command.trial else "Prune now, without a trial", command)
     return Question(f"Prune {what}?", "\n".join(lines), answers)
 

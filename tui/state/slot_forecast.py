@@ -74,13 +74,16 @@ def _works(before: float | None, after: float) -> str:
 
 
 def _time(slot: SlotFacts, store: RunStore, more: float) -> str:
-    full = slot.measure.full_ms
+    full, whose = slot.measure.full_ms, "it takes"
     if full is None:
-        return "Time: its milliseconds are not measured yet."
+        others = [one.full_ms for one in store.measures.latest if one.full_ms is not None]
+        if not others:
+            return "Time: not measured yet."
+        full, whose = sum(others) / len(others), "not measured of this one, the others take"
     change = full * more
     step_ms = store.report.step_ms if store.report is not None else 0.0
     share = f" ({change / step_ms:+.1%} of {step_ms:.3g} ms)" if step_ms else ""
-    return f"Time: about {change:+.2g} ms a step{share}; it takes {full:.3g} ms at duty 1."
+    return f"Time: about {change:+.2g} ms a step{share}; {whose} {full:.3g} ms at duty 1."
 
 
 def _activations(slot: SlotFacts, store: RunStore, more: float) -> str:

@@ -16,7 +16,7 @@ def story(slot: int, name: str, ticks: list[Tick], seen: SlotMeasures) -> list[H
     effect = seen.effects.get(name)
     if effect is not None:
         change = "loss not finite" if effect.change is None else f"{effect.change:+.4f} nats"
-        found.append(Happened(effect.step, f"{effect.how}: {change} without it"))
+        found.append(Happened(effect.step, f"{effect.how}: {change}"))
     for event in seen.pruned:
         if name in event.slots:
             rest = ", ".join(other for other in event.slots if other != name)

@@ -37,7 +37,8 @@ class SlotBytes(Lines[SlotBytesView]):
         low, high = size(min(held)).strip(), size(max(held)).strip()
         stem = view.split.weights + view.split.gradients + view.split.optimizer - sum(held)
         each = f"{high} each" if low == high else f"{low} to {high}"
-        said = f"  {each}, stem {size(max(0, stem)).strip()}"
+        wishes = (f"  {each}, stem {size(max(0, stem)).strip()}", f"  {each}")
+        said = next((wish for wish in wishes if len(wish) <= width - 7), wishes[-1])
         merged = -(-len(held) // max(1, width))
         cell = max(1, min(6, width // len(held)))
         ink = cell - 1 if cell >= 3 else cell

@@ -104,6 +104,8 @@ class SlotDetail(Lines[SlotDetailView]):
         free = height - len(marks) - axis
         shown = view.curves[: max(0, free)]
         tall = min(TALLEST, free // max(1, len(shown)))
+        if tall >= 3 and free - tall * len(shown) < len(shown) - 1:
+            tall -= 1  # a blank row between two curves is worth a row of each
         spare = free - tall * len(shown)
         gap = tall > 1 and spare >= len(shown) - 1
         out: list[Pieces] = []

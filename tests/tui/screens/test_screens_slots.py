@@ -18,6 +18,7 @@ from tui.screens.confirm import ConfirmScreen
 from tui.screens.memory import MemoryScreen
 from tui.screens.slots import SlotsScreen
 from tui.settings import Settings
+from tui.state.slot_measures import SlotMeasure
 from tui.widgets.slot_detail import SlotDetail
 from tui.widgets.slot_table import SlotTable
 
@@ -100,6 +101,16 @@ async def test_a_slot_is_pinned_for_200_steps_from_its_forecast(run_dir):
         await settle(pilot)
         assert link.sent == [c.Pin(slot.name, until="+200")]
         assert isinstance(app.screen, SlotsScreen)
+
+
+async def test_a_slot_that_was_never_measured_is_expected_to_take_what_the_others_take(run_dir):
+    app, link = still_deck(run_dir)
+    async with pressed(app, link, "5") as pilot:
+        seen = app.screen.store.measures
+        seen.latest = tuple(SlotMeasure(0) if at == 5 else one for at, one in enumerate(seen.latest))
+        await pilot.press("p")
+        await settle(pilot)
+        assert "not measured of this one, the others take" in asked(app).replace("\n", " ")
 
 
 async def test_another_number_of_steps_is_typed_behind_what_is_typed_already(run_dir):
