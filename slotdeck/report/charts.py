@@ -148,7 +148,7 @@ def waterfall(story: Story) -> str:
     plans = [p for p in story.plans if story.facts.leads(p.branch, p.step) and len(p.rows) == len(names)]
     if not names or not plans:
         return ""
-    columns = _columns(plans, story.end_step)
+    columns = _columns(story, plans)
     height = len(names)
     drawn = []
     for slot in range(height):
@@ -197,12 +197,14 @@ Cell = tuple[int, str]
 """Duty in quarters, and the operator's hold."""
 
 
-def _columns(plans: Sequence[e.SlotPlanned], end_step: int) -> list[list[Cell]]:
+def _columns(story: Story, plans: Sequence[e.SlotPlanned]) -> list[list[Cell]]:
     """For each place on the axis the mean of its plans, or the plan that still held there."""
+    end_step = story.end_step
     ordered = sorted(plans, key=lambda plan: plan.step)
     steps = [plan.step for plan in ordered]
     columns = []
-    for column in range(WATERFALL_COLUMNS):
+    stands = max((p.step for p in curve(story, "loss")), default=steps[-1])
+    for column in range(min(WATERFALL_COLUMNS, -(-stands * WATERFALL_COLUMNS // end_step))):
         first = bisect_right(steps, column * end_step / WATERFALL_COLUMNS)
         last = bisect_right(steps, (column + 1) * end_step / WATERFALL_COLUMNS)
         here = ordered[first:last] or ordered[max(first - 1, 0) : max(first, 1)]

@@ -25,14 +25,15 @@ def moment(wall_s: float) -> str:
 
 def figures(story: Story) -> str:
     """The run in eight numbers."""
-    facts, last, started = story.facts, story.last, story.started
+    facts, started = story.facts, story.started
     val = [ev.loss for ev in story.evaluations if facts.leads(ev.branch, ev.step) and math.isfinite(ev.loss)]
-    speed = f"{format_count(last.tokens_per_s)}/s at the end" if last else ""
+    mean, tokens, speed = (curve(story, name)[-1:] for name in ("loss_ema", "tokens", "tokens_per_s"))
     shown = [
         ("validation loss", f"{val[-1]:.4f}" if val else "n/a", f"best {min(val):.4f}" if val else "never measured"),
-        ("training loss", f"{last.loss_ema:.4f}" if last else "n/a", "mean of the last steps"),
-        ("steps", f"{last.step:,}" if last else "0", f"of {started.total_steps:,}" if started else ""),
-        ("tokens", format_count(last.tokens) if last else "0", speed),
+        ("training loss", f"{mean[0].last:.4f}" if mean else "n/a", "mean of the last steps"),
+        ("steps", f"{mean[0].step:,}" if mean else "0", f"of {started.total_steps:,}" if started else ""),
+        ("tokens", format_count(tokens[0].last) if tokens else "0",
+         f"{format_count(speed[0].last)}/s at the end" if speed else ""),
         ("time", format_duration(facts.ended_wall_s - facts.began_wall_s), f"from {moment(facts.began_wall_s)} UTC"),
         ("parameters", format_count(started.model.params) if started else "n/a",
          f"in {len(facts.slot_names)} slots and a stem"),
@@ -59,10 +60,12 @@ def commands(story: Story) -> str:
     for number, asked in enumerate(story.commands[:MOST], 1):
         link = tag("a", str(number), href=f"#t{number}") if asked.status == "applied" else str(number)
         change = f"{words(asked.before)} → {words(asked.after)}" if asked.before else words(asked.after)
-        then, later = _effect(story, mean, asked) if asked.status == "applied" else ("", "")
+        leads = story.facts.leads(asked.branch, asked.step)
+        then, later = _effect(story, mean, asked) if asked.status == "applied" and leads else ("", "")
+        status = asked.status if leads or asked.status != "applied" else "left behind"
         cells = [
             link, words(f"{asked.step:,}") if asked.step else "", tag("code", words(asked.text, 400)),
-            tag("b", words(asked.status), class_=f"s {words(asked.status)}"), words(asked.why) or change, then, later,
+            tag("b", words(status), class_=f"s {words(status)}"), words(asked.why) or change, then, later,
             words(asked.who), words(moment(asked.wall_s)[11:]),
         ]  # fmt: skip
         side = ("n", "n", None, None, None, "n", "n", None, "n")

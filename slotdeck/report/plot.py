@@ -59,9 +59,10 @@ class Plot:
 
     def uprights(self, marks: Iterable[tuple[int, str]], look: str, *, top: int = 0) -> None:
         """Lines up from the foot at steps, each with its words; of those in one place the last is drawn."""
+        # One at the very end would be cut by the edge.
         places = {step * COLUMNS // self.end_step: (step, title) for step, title in marks}
         for step, title in places.values():
-            x = f"{self.x(step):.1f}"
+            x = f"{min(max(self.x(step), 1), WIDTH - 1):.1f}"
             told = tag("title", words(title))
             self.drawn.append(tag("line", told, x1=x, x2=x, y1=top, y2=HEIGHT, class_=look))
 

@@ -55,8 +55,6 @@ class Story:
     memory: list[e.MemorySplit] = field(default_factory=list)
     measured: e.SlotsMeasured | None = None
     hardware: e.Hardware | None = None
-    last: e.StepReport | None = None
-    """The newest report."""
 
     @property
     def started(self) -> e.RunStarted | None:
@@ -80,12 +78,10 @@ def read_story(run_dir: Path) -> Story:
     asked: dict[tuple[str, str], int] = {}
     sampled_at = dict.fromkeys(SAMPLED, -1)
     spacing = facts.head_seq / _SAMPLES
-    newest = b""
     for seq, kind, _, wall_s, payload in LogReader(run_dir).entries():
         if seq > facts.head_seq:
             break
         if kind == e.StepReport.KIND:
-            newest = payload
             continue
         if kind in SAMPLED:
             place = int(seq / spacing)
@@ -93,8 +89,6 @@ def read_story(run_dir: Path) -> Story:
                 continue
             sampled_at[kind] = place
         _take(story, asked, wall_s, decode(kind, payload))
-    report = decode(e.StepReport.KIND, newest) if newest else None
-    story.last = report if isinstance(report, e.StepReport) else None
     return story
 
 

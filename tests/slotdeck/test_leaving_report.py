@@ -165,3 +165,16 @@ def test_a_real_browser_draws_it(page: str, tmp_path: Path) -> None:
     ]  # fmt: skip
     subprocess.run(command, capture_output=True, timeout=120, check=True)
     assert shot.stat().st_size > 50_000, "an empty page is smaller"
+
+
+def test_a_page_shows_where_the_run_stands_and_what_was_left(tmp_path: Path) -> None:
+    run = FakeRun(run_id=RUN, steps=1000, total_steps=1000, outcome="")
+    writer = LogWriter(tmp_path, RUN, clock_ns=run.clock.clock_ns, wall=run.clock.wall)
+    for event in run.events():
+        writer.commit(event)
+    writer.commit(ev.WentBack(step=500, branch=1, from_step=1000, checkpoint="step-00000500", reason="asked"))
+    writer.close()
+    text = Page(render(read_story(tmp_path))).text
+    assert "steps500of 1,000" in text
+    assert "left behind" in text
+    assert "back from step 1000 to step-00000500: asked" in text
