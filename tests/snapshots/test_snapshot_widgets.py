@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from textual.app import App, ComposeResult
 from told_run import BEGAN_S, hardware, memory, told_store
 
 from tui.screens.marks import marks_of
+from tui.state.series import Series
 from tui.state.store import RunStore
+from tui.theme import THEMES
 from tui.widgets.chart import Chart, ChartView, Plotted
 from tui.widgets.event_feed import EventFeed, FeedView
 from tui.widgets.gauge import Gauges, HardwareView
@@ -85,6 +88,32 @@ def test_chart_replay_cursor(snap_compare: Snap, store: RunStore) -> None:
 
 def test_chart_window(snap_compare: Snap, store: RunStore) -> None:
     assert snap_compare(OneWidget(Chart(), loss_of(store, window=(400, 800))), terminal_size=(100, 20))
+
+
+def some_runs(count: int, noise: float = 0.0) -> list[Series]:
+    dice, runs = Random(5), [Series("loss") for _ in range(count)]
+    for at, run in enumerate(runs):
+        for step in range(1, 200):
+            run.append(0, step, 4.0 + at / 2 + 40 / (step + 10) + dice.gauss(0, noise))
+    return runs
+
+
+@pytest.mark.parametrize("theme", ["slotdeck-dark", "slotdeck-light"])
+def test_chart_of_several_runs_with_means_and_a_crosshair(snap_compare: Snap, theme: str) -> None:
+    runs = some_runs(3, noise=0.3)
+    curves = tuple(Plotted(f"r{at}", run, 1, "line", run.last, colour=at) for at, run in enumerate(runs))
+    view = ChartView("loss", curves, total_steps=200, crosshair=150, smoothing=0.9)
+    app = OneWidget(Chart(), view, theme)
+    for known in THEMES:
+        app.register_theme(known)
+    assert snap_compare(app, terminal_size=(100, 20))
+
+
+def test_chart_of_eight_runs_without_colours(snap_compare: Snap, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    runs = some_runs(8)
+    curves = tuple(Plotted(f"r{at}", run, 1, "line", run.last, colour=at) for at, run in enumerate(runs))
+    assert snap_compare(OneWidget(Chart(), ChartView("loss", curves)), terminal_size=(120, 24))
 
 
 def test_chart_without_reports(snap_compare: Snap) -> None:
