@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
+
+from engine_nursery import EngineProcess
 
 from engine.profile.load import load_profile
 from engine.profile.write import to_toml
@@ -22,7 +22,6 @@ from engine.runlog.reader import LogReader
 from tui.link.oneshot import send
 
 T = TypeVar("T", bound=Event)
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 120.0
 
 
@@ -32,7 +31,7 @@ class EngineRun:
     def __init__(self, runs_dir: Path, token_dir: Path, *sets: str) -> None:
         profile = load_profile("tiny", [f"data.dir={token_dir}", *sets])
         self.dir = create_run(runs_dir, profile.name, to_toml(profile), time.time(), os.urandom(2).hex())
-        self.process: subprocess.Popen[str] | None = None
+        self.process: EngineProcess | None = None
 
     def start(self, *options: str) -> EngineRun:
         """Start the engine; it is at work when this returns."""
@@ -62,6 +61,19 @@ class EngineRun:
         self.wait_for(
             lambda _: any(s.state == "paused" and s.step == end for s in self.of(StateChanged)[before:])
         )
+
+    def pause_at(self, step: int) -> EngineRun:
+        """Pause it soon after it began, and step it to `step`; it must come no further by itself."""
+        self.send("pause")
+        self.step(step - self.send("note", "where").step)
+        return self
+
+    def finish(self) -> None:
+        """Let a paused run go on to its end, which must be a good one."""
+        assert self.process is not None
+        self.send("resume")
+        assert self.process.wait(PATIENCE_S) == 0, self.process.communicate()[1]
+        self.process.communicate()
 
     def kill(self) -> None:
         """SIGKILL: no goodbye."""
@@ -105,13 +117,5 @@ class EngineRun:
         folder = self.dir / "checkpoints" / checkpoint
         return {p.name: sha256(p.read_bytes()).hexdigest() for p in folder.glob("*.safetensors")}
 
-    def _spawn(self, *options: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "engine", str(self.dir), *options],
-            cwd=ROOT,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def _spawn(self, *options: str) -> EngineProcess:
+        return EngineProcess([str(self.dir), *options])

@@ -23,17 +23,7 @@ def slotdeck(tmp_path: Path) -> Slotdeck:
 
 
 def paused_at(step: int, tmp_path: Path, token_dir: Path, *sets: str) -> EngineRun:
-    run = EngineRun(tmp_path / "runs", token_dir, *SETS, *sets).start()
-    run.send("pause")
-    run.step(step - run.send("note", "where").step)
-    return run
-
-
-def finish(run: EngineRun) -> None:
-    run.send("resume")
-    assert run.process is not None
-    assert run.process.wait(120) == 0
-    run.process.communicate()
+    return EngineRun(tmp_path / "runs", token_dir, *SETS, *sets).start().pause_at(step)
 
 
 def another(run_dir: Path) -> EngineRun:
@@ -64,7 +54,7 @@ def test_an_interactive_run_with_a_rollback_in_it_is_repeated_to_the_same_bits(
     run.send("pin", "1", "duty=0.5", "until=+8")
     run.send("precision", "bf16")
     run.send("lr", "3e-4")
-    finish(run)
+    run.finish()
     old = set((tmp_path / "runs").iterdir())
     done = slotdeck("rerun", run.dir.name, "--plain")
     assert done.returncode == 0, done.stderr
@@ -93,7 +83,7 @@ def test_a_rerun_killed_before_its_commands_still_applies_them_at_their_steps(
     run = paused_at(22, tmp_path, token_dir)
     run.send("ban", "2")
     run.send("lr", "x0.1")
-    finish(run)
+    run.finish()
     again = another(make_rerun(run.dir, []))
     again.start()
     again.send("pause")
@@ -131,7 +121,7 @@ def test_a_fork_unchanged_ends_where_its_parent_ends_killed_or_not(tmp_path: Pat
     assert shared.samefile(run.dir / "checkpoints" / "step-00000010.2" / "model.safetensors")
     now = run.send("fork", "optim.lr=2e-3", "train.steps=13")
     assert isinstance(now, CommandApplied), now
-    finish(run)
+    run.finish()
     fork.start("--resume")
     fork.send("pause")
     fork.step(18 - fork.send("note", "where").step)

@@ -34,17 +34,7 @@ FIRST_EVALUATION = ("evaluate.tokens=8000", "evaluate.batch_size=1")
 
 
 def paused_at(step: int, tmp_path: Path, token_dir: Path, *sets: str) -> EngineRun:
-    run = EngineRun(tmp_path, token_dir, *SETS, *FIRST_EVALUATION, *sets).start()
-    run.send("pause")
-    run.step(step - run.send("note", "where").step)
-    return run
-
-
-def finish(run: EngineRun) -> None:
-    run.send("resume")
-    assert run.process is not None
-    assert run.process.wait(60) == 0
-    run.process.communicate()
+    return EngineRun(tmp_path, token_dir, *SETS, *FIRST_EVALUATION, *sets).start().pause_at(step)
 
 
 def applied(answer: object) -> CommandApplied:
@@ -85,8 +75,8 @@ def test_a_rolled_back_run_ends_in_the_bits_of_one_that_never_went_wrong_killed_
     broken.step(7)
     broken.kill()  # at 22 of the new branch, 20 of it saved
     assert broken.run("--resume") == (0, "")
-    finish(live)
-    finish(straight)
+    live.finish()
+    straight.finish()
     sums = straight.sums("step-00000040")
     assert live.sums("step-00000040") == sums
     assert broken.sums("step-00000040") == sums
