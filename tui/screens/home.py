@@ -75,7 +75,7 @@ class HomeScreen(Keeping):
         yield TextRows(id="home-title")
         yield TextRows(id="home-status")
         yield AskLine(id="home-ask")
-        yield Static(id="runs-header")
+        yield TextRows(id="runs-header")
         yield self._runs
         yield Static("Reading the runs…", id="runs-empty")
         yield TextRows(id="run-detail")
@@ -122,12 +122,10 @@ class HomeScreen(Keeping):
     def show(self, view: HomeView) -> None:
         """Draw the lists, keeping what is highlighted."""
         before, self._view = self._view, view
-        if before is None or (before.runs, before.profiles, before.free_bytes) != (
-            view.runs,
-            view.profiles,
-            view.free_bytes,
-        ):
+        if before is None or (before.runs, before.profiles) != (view.runs, view.profiles):
             self._arrange()
+        elif before.free_bytes != view.free_bytes:
+            self._draw_title()
 
     def on_screen_resume(self) -> None:
         """What happened while another screen lay over this one."""
@@ -359,26 +357,34 @@ class HomeScreen(Keeping):
             return
         runs, profiles = self._runs, self._profiles
         columns, width, listed = self._columns(), self.size.width - 2, self._listed
-        self.query_one("#home-title", TextRows).show([title(view, width, self.read_only)])
+        self._draw_title()
         listing = status(view, len(listed), len(self.marked), self._words, self._sort, self._archived)
         said = hint(self.app, "home")
         listing = Content("  ·  ").join([listing, said]) if said.plain else listing
         self.query_one("#home-status", TextRows).show([listing])
-        self.query_one("#runs-header", Static).update(run_header(columns, self._sort))
+        self.query_one("#runs-header", TextRows).show([run_header(columns, self._sort)])
         runs.show(
             len(listed),
             lambda row: run_row(listed[row], columns, view.now_wall_s, listed[row].path in self.marked),
             cursor,
         )
+        before = profiles.count
         profiles.show(len(view.profiles), lambda row: profile_row(view.profiles[row], width - 1))
-        profiles.styles.height = min(7, len(view.profiles) + 1)
-        self.query_one("#runs-empty", Static).update(empty(view, self._words))
+        if before != len(view.profiles):  # a new height lays everything out anew
+            profiles.styles.height = min(7, len(view.profiles) + 1)
+        if not listed:
+            self.query_one("#runs-empty", Static).update(empty(view, self._words))
         self.set_class(not listed, "no-runs")
         self.set_class(not view.profiles, "no-profiles")
         if self.focused is None:
             (runs if listed else profiles).focus()
         self._draw_detail()
         self.query_one(KeyBar).redraw()
+
+    def _draw_title(self) -> None:
+        if self._view is not None:
+            row = title(self._view, self.size.width - 2, self.read_only)
+            self.query_one("#home-title", TextRows).show([row])
 
     def _draw_detail(self) -> None:
         runs = self._runs

@@ -74,7 +74,7 @@ class PipelinesScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """From top to bottom."""
         yield TextRows(id="jobs-title")
-        yield Static(id="jobs-header")
+        yield TextRows(id="jobs-header")
         yield self._list
         yield Static("Looking for jobs…", id="jobs-empty")
         yield TextRows(id="job-detail")
@@ -209,9 +209,10 @@ class PipelinesScreen(Screen[None]):
             [Content.assemble(("Jobs ", "bold $accent"), (f"  {one_line(str(self._jobs.runs_dir))}   ", "$quiet"),
                               (f"{running} at work", "$success" if running else "$quiet"))]
         )  # fmt: skip
-        self.query_one("#jobs-header", Static).update(job_header(width))
+        self.query_one("#jobs-header", TextRows).show([job_header(width)])
         self._list.show(len(jobs), lambda row: job_row(jobs[row], width, view.now_wall_s), cursor)
-        self.query_one("#jobs-empty", Static).update(Content(NOTHING))
+        if not jobs:
+            self.query_one("#jobs-empty", Static).update(Content(NOTHING))
         self.set_class(not jobs, "no-jobs")
         if self.focused is None and jobs:
             self._list.focus()

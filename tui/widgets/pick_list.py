@@ -74,6 +74,7 @@ class PickList(Widget, can_focus=True):
         self._draw: Callable[[int], Content] = _nothing
         self._titles: frozenset[int] = frozenset()
         self._drawn: list[tuple[Content, bool, bool]] = []
+        self._drawn_at: tuple[int, int, int] | None = None
 
     @property
     def text(self) -> str:
@@ -124,7 +125,9 @@ class PickList(Widget, can_focus=True):
         """Draw the rows that are not as they were drawn."""
         now = self._looks()
         before, self._drawn = self._drawn, now
-        if len(before) != len(now) or self.count > self.size.height:
+        place = (self._top, self.count, self.size.height)
+        if len(before) != len(now) or place != self._drawn_at:  # the bar moves too
+            self._drawn_at = place
             self.refresh()
             return
         for y, (old, new) in enumerate(zip(before, now, strict=True)):

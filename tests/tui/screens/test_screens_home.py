@@ -98,7 +98,7 @@ async def test_sorting_by_best_loss_puts_the_lowest_on_top_and_keeps_unmeasured_
         known = [value for value in best if value is not None]
         assert known == sorted(known)
         assert best[: len(known)] == known
-        assert "best▴" in str(app.screen.query_one("#runs-header", Static).content)
+        assert "best▴" in app.screen.query_one("#runs-header", TextRows).text
         assert rows.cursor == 0
 
 
