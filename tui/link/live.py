@@ -294,7 +294,9 @@ class LiveSource:
 
     def _settle(self, event: object) -> None:
         if isinstance(event, e.CommandApplied | e.CommandRefused):
-            self._unanswered.pop(event.command_id, None)
+            ours = self._unanswered.pop(event.command_id, None)
+            if ours is not None and self._store.when_answered is not None:
+                self._store.when_answered()
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -31,6 +31,9 @@ from tui.state.choices import Choices
 from tui.state.known import Known
 from tui.state.store import TOPICS, RunStore
 
+ANSWER_S = 0.02
+"""From the engine's answer to its paint, which does not wait for the next turn: what follows from it comes by then."""
+
 
 class Deck(ChartKeys):
     """One run on screen."""
@@ -78,6 +81,7 @@ class Deck(ChartKeys):
         self.query_one("#heading", TextRows).show([self.heading(self.app.size.width - 2)])
         self.run_worker(self._fill_store(), group="source")
         self.set_interval(self._period_s, self.paint)
+        self.store.when_answered = self._paint_soon
         self.call_after_refresh(self.paint)
 
     async def on_unmount(self) -> None:
@@ -103,6 +107,9 @@ class Deck(ChartKeys):
     def paint_all(self) -> None:
         """Every panel, changed or not."""
         self._paint(set(TOPICS))
+
+    def _paint_soon(self) -> None:
+        self.set_timer(ANSWER_S, self.paint)
 
     def paint(self) -> None:
         """The panels whose topics changed since the last time, unless a page hides them."""

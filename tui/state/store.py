@@ -44,6 +44,8 @@ class RunStore:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
+        self.when_answered: Callable[[], None] | None = None
+        """Called when the engine has answered a command of this cockpit's own: somebody waits to see it."""
         self._dirty = Changes(TOPICS)
         self._doors: dict[type, Callable[[Any], None]] = {
             e.RunStarted: self._run_started, e.StateChanged: self._state_changed, e.RunEnded: self._run_ended,
