@@ -143,12 +143,11 @@ class CompareScreen(ChartKeys):
 
     def _chart(self, runs: list[ComparedRun]) -> ChartView:
         quantity = self.choices.quantity
-        kind = "strong" if quantity == "mean loss" else "line"
         curves = []
         for number, run in enumerate(runs):
             if not run.loading and not run.fault:
                 series = run.series(quantity, self.axis)
-                curves.append(Plotted(run.name[-4:], series, series.version, kind, series.last, number))
+                curves.append(Plotted(run.name[-4:], series, series.version, "line", series.last, number))
         end = max((c.series.last_step for c in curves), default=0)
         return ChartView(
             title=quantity, curves=tuple(curves), total_steps=max(end, 1),

@@ -44,10 +44,16 @@ def figure_rows(
 ) -> list[Content]:
     """A heading and a row a run: its value at `x`, and how far that is from the base's."""
     where = place(axis, x) + ("" if pointed or x is None else ", as far as all of them got")
-    name_width = max(12, min(max((len(run.name) for run in runs), default=12), width - 66))
-    heads = f"{AXIS_HEADS[axis]:>11}{fit(quantity, 15):>17}  {'to ' + LETTERS[base]:>8}  {'':>7}  {'at its end':>10}"
+    wide = width >= 100
+    value_width = 17 if wide else 13
+    names = [one_line(run.name) for run in runs]
+    name_width = max(12, min(max(map(len, names), default=12), width - value_width - (53 if wide else 44)))
+    heads = (
+        f"{AXIS_HEADS[axis]:>11}{fit(quantity, value_width - 2):>{value_width}}  {'to ' + LETTERS[base]:>8}"
+    )
+    heads += f"  {'':>7}  {'at its end':>10}" if wide else ""
     rows = [
-        Content.assemble((f"at {where}", "bold")),
+        Content.assemble((f"at {where}" if x is not None else "no report yet", "bold")),
         Content.assemble((f"  {'':<{name_width}}  {'':<9} {heads}", _SAME)),
     ]
     values = [_value(run, quantity, axis, x, smoothing) for run in runs]
@@ -56,7 +62,7 @@ def figure_rows(
         ink = (LIGHT_INKS if light else INKS)[number]
         head = (
             (f"{LETTERS[number]} ", f"{ink} bold"),
-            (f"{fit(one_line(run.name), name_width):<{name_width}}", _NEW),
+            (f"{_tail(names[number], name_width):<{name_width}}", _NEW),
         )
         if run.fault:
             rows.append(
@@ -70,9 +76,10 @@ def figure_rows(
         last = _value(run, quantity, axis, end, smoothing) if end is not None else None
         rows.append(
             Content.assemble(
-                *head, (f"  {run.state:<9} {fit(reached, 11):>11}", _SAME), (f"{fixed(value, 6):>17}", _NEW),
+                *head, (f"  {run.state:<9} {fit(reached, 11):>11}", _SAME), (f"{fixed(value, 6):>{value_width}}", _NEW),
                 (f"  {'base' if number == base else _signed(apart):>8}", "bold" if apart else _SAME),
-                (f"  {'' if share is None else f'{share:+.1%}':>7}", _SAME), (f"  {fixed(last, 6):>10}", _SAME),
+                (f"  {'' if share is None else f'{share:+.1%}':>7}", _SAME),
+                (f"  {fixed(last, 6):>10}" if wide else "", _SAME),
             )
         )  # fmt: skip
     return rows
@@ -129,6 +136,11 @@ def _short(axis: Axis, x: int | None) -> str:
     if x is None:
         return ""
     return countdown(x / 1000).strip() if axis == "time" else f"{x:,}" if axis == "steps" else format_count(x)
+
+
+def _tail(name: str, width: int) -> str:
+    """The end of a name that is too long: runs begin with their day and differ at the end."""
+    return name if len(name) <= width else f"…{name[1 - width :]}"
 
 
 def _value(run: ComparedRun, quantity: str, axis: Axis, x: int | None, smoothing: float) -> float | None:
