@@ -56,5 +56,6 @@ def name_of(action: str) -> str:
         return name
     if told.lstrip("-").replace(".", "").isdigit():
         less = float(told) < (1 if name in _FACTORS else 0)
-        return f"{name}_{'back' if less else 'on'}"
+        far = f"_{abs(float(told)):g}" if name not in _FACTORS and abs(float(told)) > 1 else ""
+        return f"{name}_{'back' if less else 'on'}{far}"
     return told

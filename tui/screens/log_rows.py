@@ -22,7 +22,7 @@ from tui.state.told import Told
 
 WIDE = 100
 """From so many columns on the day stands before the time."""
-_COLOURS = {"info": "$foreground", "good": "$success", "warning": "$warning", "error": "$error"}
+_COLOURS = {"info": "$foreground", "good": "$success", "warning": "$warning", "error": "$error bold"}
 
 
 class LinesMoved(Message):
