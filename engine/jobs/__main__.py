@@ -14,6 +14,7 @@ import msgspec
 
 from engine.errors import SlotdeckError
 from engine.jobs.order import Answer, AnyOrder, Export, PruneTrial, write_answer
+from engine.jobs.progress import Told
 from engine.protocol.events import Scalar
 
 NICE, NICE_SET_BY = 19, "SLOTDECK_JOBS_NICE"
@@ -46,11 +47,11 @@ def _work(order: AnyOrder) -> dict[str, Scalar]:
         case PruneTrial():
             from engine.jobs.trial import judge
 
-            return judge(order)
+            return judge(order, Told(order))
         case Export():
             from engine.jobs.export import write
 
-            return write(order)
+            return write(order, Told(order))
 
 
 def _end_with(parent_pid: int) -> None:

@@ -17,6 +17,7 @@ from contextlib import suppress
 import msgspec
 
 from engine.jobs.order import Answer, AnyOrder, read_answer
+from engine.jobs.progress import Reached, forget, reached
 from engine.runlog.private import child_environment
 
 
@@ -63,6 +64,14 @@ class Child:
             return self._nothing(f"it was ended by {signal.Signals(-status).name}")
         answer = read_answer(self._order) if status == 0 else None
         return answer or self._nothing(f"it ended with exit status {status}")
+
+    def reached(self) -> Reached | None:
+        """How far it is, as far as it has said."""
+        return reached(self._order)
+
+    def forget(self) -> None:
+        """What it said on its way."""
+        forget(self._order)
 
     def end(self) -> None:
         """Kill it, and whatever it started."""

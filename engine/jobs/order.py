@@ -70,6 +70,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
 
 
+def number(value: object) -> float:
+    """A figure of a result that is known to be a number."""
+    assert isinstance(value, int | float), f"{value!r} is no number"
+    return value
+
+
 def write_answer(answer: Answer) -> None:
     """Put the answer in its place."""
     path = answer.order.stem.with_suffix(".json")

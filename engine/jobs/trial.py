@@ -18,6 +18,7 @@ from engine.data.loader import ValidationSet
 from engine.data.shards import Shards
 from engine.evaluate import validate
 from engine.jobs.order import PruneTrial
+from engine.jobs.progress import Told
 from engine.models.slotted import BlockPlan, SlottedModel
 from engine.precision.policy import dtype_of
 from engine.profile.derive import train_seq_len
@@ -32,7 +33,7 @@ TIMED_TOKENS = 8192
 """A larger micro-batch is timed on fewer of its sequences."""
 
 
-def judge(order: PruneTrial) -> dict[str, Scalar]:
+def judge(order: PruneTrial, told: Told) -> dict[str, Scalar]:
     """The slots, in the order in which they go, the losses with and without them, and the gain in speed.
 
     Raises:
@@ -47,10 +48,25 @@ def judge(order: PruneTrial) -> dict[str, Scalar]:
     if order.slots:
         gone = [names.index(name) for name in order.slots]
     else:
-        gone = least_useful(model, probe, order.amount, device=device, dtype=dtype)
+
+        def chosen_so_far(done: int, total: int) -> None:
+            told(done, total, "batches", "choosing the slots")
+
+        gone = least_useful(model, probe, order.amount, device=device, dtype=dtype, told=chosen_so_far)
     without = [BlockPlan(duty=0.0 if i in gone else 1.0) for i in range(len(names))]
-    loss_before, tokens = validate(model, judged, dtype, device)
-    loss_after, _ = validate(model, judged, dtype, device, blocks=without)
+    all_batches = 2 * len(judged)
+    loss_before, tokens = validate(
+        model, judged, dtype, device, lambda done, _: told(done, all_batches, "batches", "judging")
+    )
+    loss_after, _ = validate(
+        model,
+        judged,
+        dtype,
+        device,
+        lambda done, half: told(half + done, all_batches, "batches", "judging"),
+        blocks=without,
+    )
+    told(0, TURNS, "turns", "timing a step")
     return {
         "slots": ",".join(names[i] for i in gone),
         "loss_before": loss_before,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ def export(
     overwrite: bool = False,
     version: str,
     now_s: float,
+    told: Callable[[int, int, str], None] = lambda *_: None,
 ) -> Exported:
     """Write the folder.
 
@@ -70,6 +72,7 @@ def export(
         overwrite: an earlier export in `target` may be replaced; nothing else ever is.
         version: of this program, for the sidecar.
         now_s: Unix time, for the sidecar.
+        told: called with the parts done and in all, and the one that begins.
 
     Raises:
         SlotdeckError: the checkpoint, the place or the disk does not allow it; nothing is left behind.
@@ -80,12 +83,15 @@ def export(
             f"--dtype {dtype!r} is no choice{nearest(dtype, names)}", f"use {' or '.join(names)}"
         )
     check_free(target, overwrite)
+    told(0, 3, "reading the checkpoint")
     chosen = choose(run_dir, checkpoint)
     tokenizer, notes = _tokenizer(chosen)
     tensors = hf_tensors(chosen.model, DTYPES[dtype])
     try:
         with staged(target, option="--to") as folder:
+            told(1, 3, "writing the weights")
             save_tensors(folder / SINGLE, tensors)
+            told(2, 3, "checking what was written")
             for name, content in _texts(chosen, tokenizer, DTYPES[dtype]).items():
                 write_file(folder / name, content)
             seals = {path.name: seal(path) for path in sorted(folder.iterdir())}

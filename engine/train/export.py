@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.jobs.order import ARTIFACTS, Answer, Export
+from engine.jobs.order import ARTIFACTS, Answer, Export, number
 from engine.train.build import program_version
 from engine.train.change import Change
 from engine.train.jobs import Job, Told
@@ -44,8 +44,8 @@ def plan_export(run: Run, format_: str, at: str, command_id: str) -> Change:
 
     def done(answer: Answer) -> Told:
         found = answer.result
-        text = f"{found['path']}: {format_count(_number(found['params']))} parameters, "
-        return f"{text}{format_bytes(_number(found['bytes']))}, from {found['checkpoint']}", found
+        text = f"{found['path']}: {format_count(number(found['params']))} parameters, "
+        return f"{text}{format_bytes(number(found['bytes']))}, from {found['checkpoint']}", found
 
     job = Job(job_id, TASK, command_id, order, done, lambda _: None, checkpoint)
     what = checkpoint or "the run as it is now"
@@ -64,8 +64,3 @@ def _free(folder: Path, name: str) -> Path:
         copy += 1
         path = folder / f"{name}.{copy}"
     return path
-
-
-def _number(value: object) -> float:
-    assert isinstance(value, int | float), f"{value!r} is no number"
-    return value

@@ -2,11 +2,12 @@
 
 A job works on a checkpoint. Where the verb means the run as it is now, one is saved first, and the child starts when it
 is sealed. The checkpoint is held while the job works. The loop calls `poll` between two steps and while paused; it
-never waits. Every job is told by `JobReported`: started, then done, failed or cancelled.
+never waits. Every job is told by `JobReported`: started, then done, failed or cancelled; on its way by `Progress`.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,8 +17,9 @@ from engine.checkpoint.manifest import HELD
 from engine.checkpoint.writer import Failed, Saved
 from engine.errors import SlotdeckError
 from engine.jobs.child import Child
-from engine.jobs.order import Answer, AnyOrder
-from engine.protocol.events import JobReported, Scalar
+from engine.jobs.order import ARTIFACTS, Answer, AnyOrder
+from engine.jobs.progress import EVERY_S, Reached
+from engine.protocol.events import JobReported, Progress, Scalar
 from engine.text import one_line
 from engine.train.change import Refused
 
@@ -54,6 +56,8 @@ class Job:
     not_saved: Failed | None = None
     """Why there will be no checkpoint."""
     child: Child | None = None
+    reached: Reached | None = None
+    """How far it said it was."""
 
     @property
     def reason(self) -> str:
@@ -67,6 +71,8 @@ class Jobs:
     def __init__(self, run: Run, limit_s: float = LIMIT_S) -> None:
         self._run, self._limit_s = run, limit_s
         self._job: Job | None = None
+        self._look_s = 0.0
+        """When its progress is looked at next."""
 
     def next_id(self) -> str:
         """The id of a job begun by the command that is being judged now; check that there is none at work.
@@ -99,7 +105,12 @@ class Jobs:
             return
         answer = job.child.poll()
         if answer is None:
+            if time.monotonic() >= self._look_s:
+                self._look_s = time.monotonic() + EVERY_S
+                self._tell_progress(job, job.child)
             return
+        self._tell_progress(job, job.child)
+        job.child.forget()
         self._job = None
         self._release(job)
         try:
@@ -120,6 +131,7 @@ class Jobs:
             return
         if job.child is not None:
             job.child.end()
+            job.child.forget()
         if not job.checkpoint:
             self._run.writer.drain()  # which may still tell what its name is
         self._job = None
@@ -137,7 +149,9 @@ class Jobs:
             job.not_saved = failed
 
     def clear_up(self) -> None:
-        """Take off the holds that a killed engine's job left; the operator's own stay."""
+        """Take off the holds that a killed engine's job left, and what it said on its way; the operator's own stay."""
+        for path in (self._run.run_dir / ARTIFACTS).glob("job-*.progress*"):
+            path.unlink()
         root = self._run.writer.root
         for manifest in sealed(root):
             mark = root / manifest.name / HELD
@@ -169,6 +183,20 @@ class Jobs:
             self._job = None
             self._release(job)
             self._tell(job, "failed", f"no process could be started: {error.strerror}")
+
+    def _tell_progress(self, job: Job, child: Child) -> None:
+        """How far the child says it is."""
+        if (reached := child.reached()) is not None and reached != job.reached:
+            job.reached = reached
+            self._run.log.emit(
+                Progress(
+                    task=job.id,
+                    done=reached.done,
+                    total=reached.total,
+                    detail=reached.detail,
+                    unit=reached.unit,
+                )
+            )
 
     def _hold(self, job: Job) -> None:
         """Keep the checkpoint from being cleared away; one that is held already is left as it is."""

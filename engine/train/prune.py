@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from engine.control.mailbox import Accepted
 from engine.errors import SlotdeckError
-from engine.jobs.order import Answer, PruneTrial
+from engine.jobs.order import Answer, PruneTrial, number
 from engine.protocol import commands as c
 from engine.protocol.commands import verb_of
 from engine.protocol.events import CommandAccepted, LogLine, Pruned
@@ -155,7 +155,7 @@ def _trial(run: Run, command: c.Prune, slots: list[int], command_id: str) -> Cha
     def done(answer: Answer) -> Told:
         if run.branch != branch:
             raise SlotdeckError("the run went back meanwhile, so nothing is pruned", "ask again")
-        if not math.isfinite(_number(answer.result["loss_after"])):
+        if not math.isfinite(number(answer.result["loss_after"])):
             raise SlotdeckError("the loss without the slots is not finite, so nothing is pruned")
         return _forecast(run, answer)
 
@@ -184,7 +184,7 @@ def _forecast(run: Run, answer: Answer) -> Told:
     names = str(found["slots"]).split(",")
     gone = [run.model.slot_names.index(name) for name in names]
     whole, rest = size_without(run.model, run.optimizer), size_without(run.model, run.optimizer, gone)
-    before, after = _number(found["loss_before"]), _number(found["loss_after"])
+    before, after = number(found["loss_before"]), number(found["loss_after"])
     bytes_ = [size.weight_bytes + size.state_bytes for size in (whole, rest)]
     figures = {
         **found,
@@ -200,7 +200,7 @@ def _forecast(run: Run, answer: Answer) -> Told:
     )
     if run.meter.seconds_per_step:
         ms = 1e3 * run.meter.seconds_per_step
-        figures |= {"ms_before": ms, "ms_after": ms * _number(found["time_share"])}
+        figures |= {"ms_before": ms, "ms_after": ms * number(found["time_share"])}
         text += f", {ms:.3g} -> {figures['ms_after']:.3g} ms a step"
     return text, figures
 
@@ -287,8 +287,3 @@ def _take_out(run: Run, slots: Sequence[int], healing: Healing) -> None:
             command_id=healing.command_id,
         )
     )
-
-
-def _number(value: object) -> float:
-    assert isinstance(value, int | float), f"{value!r} is no number"
-    return value

@@ -24,4 +24,6 @@ def elapsed(since_s: float, now_s: float) -> str:
 def at_work(job: Job, now_s: float) -> tuple[str, str]:
     """A glyph and a line for a job at work."""
     text = f": {one_line(job.news.text)}" if job.news.text else ""
+    if (reached := job.progress) is not None:
+        text += f" ({one_line(reached.detail)} {reached.done} of {reached.total} {one_line(reached.unit)})"
     return GLYPHS[WORKING], f"{task_name(job.news)} at work for {elapsed(job.since_s, now_s)}{text}"

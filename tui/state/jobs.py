@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from engine.protocol.events import JobReported
+from engine.protocol.events import JobReported, Progress
 
 CAPACITY = 16
 """Jobs remembered."""
@@ -20,6 +20,8 @@ class Job:
     """What it said last."""
     since_s: float
     """When it began, Unix time."""
+    progress: Progress | None = None
+    """How far it is, as far as it has said."""
 
     @property
     def running(self) -> bool:
@@ -35,6 +37,15 @@ class Jobs(dict[str, Job]):
         self[event.job] = Job(event, wall_s if before is None else before.since_s)
         while len(self) > CAPACITY:
             del self[next(iter(self))]
+
+    def progressed(self, event: Progress) -> bool:
+        """Take it if it is of a job at work: the steps do not wait for that."""
+        job = self.get(event.task)
+        if job is None:
+            return False
+        if job.running:
+            self[event.task] = Job(job.news, job.since_s, event)
+        return True
 
     def engine_gone(self) -> list[JobReported]:
         """Children end with their engine; what that means for each that was at work."""

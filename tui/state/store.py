@@ -313,9 +313,13 @@ class RunStore:
     def _step_report(self, event: e.StepReport) -> None:
         self.report, self.report_wall_s, self.branch = event, self.wall_s, event.branch
         self.set_since = {}
-        if event.step > self.series["loss"].last_step_of(event.branch):  # else the curves have it: a log read again
+        if event.step > self.series["loss"].last_step_of(
+            event.branch
+        ):  # else the curves have it: a log read again
             for name in SCALARS:
-                self.series[name].append(event.branch, event.step, getattr(event, name), event.step - event.steps)
+                self.series[name].append(
+                    event.branch, event.step, getattr(event, name), event.step - event.steps
+                )
         if self.slots.reported(event, self.wall_s):
             self._dirty.add("slots")
         self._dirty |= {"run", "loss"}
@@ -352,6 +356,9 @@ class RunStore:
         self._dirty.add("memory")
 
     def _progress(self, event: e.Progress) -> None:
+        if self.jobs.progressed(event):
+            self._dirty.add("progress")
+            return
         if self.progress is None or self.progress.task != event.task:
             self.progress_since_s = self.wall_s
         self.progress = event if event.done < event.total else None

@@ -89,13 +89,15 @@ class SlotsMeasured(Event):
 
 
 class Progress(Event):
-    """A long task inside the engine: warm-up, evaluation, a probe, a job."""
+    """A long task: warm-up, evaluation or a probe, for which the steps wait; or a job beside them."""
 
     KIND: ClassVar[int] = 18
     RELIABLE: ClassVar[bool] = False
     task: str
+    """`compile`, `evaluate`, `probe` ...; of a job its id, as in `JobReported`."""
     done: int
     total: int
+    """Of the part at work, which `detail` names; a job may have several."""
     detail: str = ""
     unit: str = ""
     """What `done` and `total` count: `tokens`, `blocks`; empty: parts."""

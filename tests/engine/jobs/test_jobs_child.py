@@ -9,6 +9,7 @@ import psutil
 
 from engine.jobs.child import Child
 from engine.jobs.order import Answer, Export
+from engine.jobs.progress import Reached, Told, forget, reached
 
 
 def order(run_dir: Path, parent_pid: int) -> Export:
@@ -42,6 +43,23 @@ def test_what_cannot_be_done_is_said_with_its_remedy(tmp_path: Path) -> None:
     answer = finished(Child(order(tmp_path, os.getpid()), limit_s=120.0))
     assert answer.error == f"{tmp_path / 'checkpoints'} holds no checkpoint yet"
     assert answer.remedy
+
+
+def test_how_far_it_is_is_read_from_beside_its_answer_and_goes_with_it(tmp_path: Path) -> None:
+    ask, now_s = order(tmp_path, os.getpid()), 0.0
+    (tmp_path / "artifacts").mkdir()
+    told = Told(ask, lambda: now_s)
+    assert reached(ask) is None
+    told(1, 9, "batches", "judging")
+    told(2, 9, "batches", "judging")
+    assert reached(ask) == Reached(1, 9, "batches", "judging"), "two in a moment are one too many"
+    now_s = 1.0
+    told(3, 9, "batches", "judging")
+    assert reached(ask) == Reached(3, 9, "batches", "judging")
+    told(0, 5, "turns", "timing")
+    assert reached(ask) == Reached(0, 5, "turns", "timing"), "another part is told at once"
+    forget(ask)
+    assert not any((tmp_path / "artifacts").iterdir())
 
 
 def finished(child: Child) -> Answer:

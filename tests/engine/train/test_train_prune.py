@@ -18,6 +18,7 @@ from engine.protocol.events import (
     CommandApplied,
     CommandRefused,
     JobReported,
+    Progress,
     Pruned,
     RunStarted,
     SlotPlanned,
@@ -53,13 +54,6 @@ def refusal(run: EngineRun, *words: str) -> str:
     return answer.reason
 
 
-def finish(run: EngineRun) -> None:
-    run.send("resume")
-    assert run.process is not None
-    assert run.process.wait(120) == 0
-    run.process.communicate()
-
-
 def test_pruned_killed_and_resumed_equals_the_uninterrupted_bit_for_bit(
     tmp_path: Path, token_dir: Path
 ) -> None:
@@ -67,8 +61,7 @@ def test_pruned_killed_and_resumed_equals_the_uninterrupted_bit_for_bit(
     sets += ["prune.heal_steps=9", "prune.tolerance=1", "train.recompute=3"]
     whole, broken = (EngineRun(tmp_path, token_dir, *sets) for _ in range(2))
     for run in (whole, broken):
-        run.start().send("pause")
-        run.step(9 - run.send("note", "where").step)
+        run.start().pause_at(9)
         if run is broken:  # a dry run more or less makes no difference
             assert isinstance(run.send("prune", "amount=1", "dry_run=yes"), CommandApplied)
         applied = run.send("prune", "3,block.1", "trial=no")
@@ -86,7 +79,7 @@ def test_pruned_killed_and_resumed_equals_the_uninterrupted_bit_for_bit(
     assert broken.process is not None
     assert broken.process.wait(120) == 0
     broken.process.communicate()
-    finish(whole)
+    whole.finish()
     assert broken.sums("step-00000024") == whole.sums("step-00000024")
     for run in (whole, broken):
         pruned = run.of(Pruned)[-1]
@@ -130,6 +123,7 @@ def test_a_trial_changes_nothing_until_it_is_done_and_then_the_engine_prunes_and
     assert (busy.code, busy.reason) == ("busy", f"job-{asked.rev} (prune-trial) is at work")
     (told,) = done(run)
     assert (told.state, told.command_id) == ("done", asked.command_id)
+    assert [p for p in run.of(Progress) if p.task == told.job][-1].detail == "timing a step"
     figures = told.result
     for what in ("params", "bytes"):
         before, after = figures[f"{what}_before"], figures[f"{what}_after"]
@@ -179,6 +173,8 @@ def test_an_export_beside_the_training_equals_one_from_the_shell_and_a_killed_jo
     run.send("export")
     (told,) = done(run)
     assert told.state == "done"
+    assert {p.unit for p in run.of(Progress) if p.task == told.job} == {"parts"}
+    assert not list((run.dir / "artifacts").glob("*.progress"))
     made, again = run.dir / str(told.result["path"]), tmp_path / "again"
     checkpoint = str(told.result["checkpoint"])
     export_run(run.dir, again, checkpoint=checkpoint, dtype="fp32", overwrite=False, say=lambda _: None)
