@@ -8,7 +8,10 @@ from fake_run import FakeRun, write_fake_run
 from textual.events import MouseScrollDown, MouseScrollUp
 
 from engine.protocol import events as e
+from tui.app import SlotdeckApp, replay_screen
+from tui.settings import Settings
 from tui.widgets.chart import Chart
+from tui.widgets.scrubber import Scrubber
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +159,16 @@ async def test_keys_paint_at_once_and_many_of_them_not_more_than_thirty_times_a_
         assert painted == [], "within a thirtieth of a second nothing is painted twice"
         await until(pilot, lambda: len(painted) == 1)
         assert chart_of(app).view.crosshair == 399
+
+
+async def test_in_a_replay_enter_goes_to_the_crosshair_and_nothing_on_screen_is_behind(run_dir):
+    app = SlotdeckApp(lambda settings: replay_screen(run_dir, settings), Settings(refresh_hz=0.5))
+    async with app.run_test(size=(120, 32)) as pilot:
+        await until(pilot, lambda: app.screen.store.head_seq > 0 and app.screen.whole is not None)
+        app.screen.player.pause()
+        app.screen.point_at(700)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert app.screen.store.step == 700
+        assert chart_of(app).view.cursor == 700
+        assert app.screen.query_one(Scrubber).view.step == 700
