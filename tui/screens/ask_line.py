@@ -62,11 +62,13 @@ class AskLine(Horizontal):
         line.value = text
         line.cursor_position = len(text)
         self.add_class("open")
-        line.focus()
+        self.display = True
+        self.screen.set_focus(line)  # at once: the next key may be typed already
 
     def close(self) -> None:
         """Away with it."""
         self.remove_class("open")
+        self.display = False
 
     def action_close(self) -> None:
         """Leave without an answer."""

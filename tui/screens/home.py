@@ -282,7 +282,7 @@ class HomeScreen(Keeping):
 
     def _back_to_list(self) -> None:
         self.remove_class("asking")
-        (self._runs if self._listed else self._profiles).focus()
+        self.set_focus(self._runs if self._listed else self._profiles)
 
     # -- picking -----------------------------------------------------------------------------------------
 

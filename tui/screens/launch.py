@@ -14,7 +14,7 @@ from textual.binding import Binding
 from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from engine.errors import SlotdeckError
 from engine.profile.fields import Field, fields
@@ -36,6 +36,7 @@ from tui.screens.launch_rows import (
     lines,
     title_row,
 )
+from tui.screens.start_button import StartButton
 from tui.screens.text_rows import TextRows
 from tui.screens.too_small import TooSmall
 from tui.state.form import Form, matching, shown_name
@@ -46,16 +47,6 @@ WIDE = 110
 """Columns from which the figures have a panel of their own."""
 PANEL_CELLS = 52
 _NUMBERS = "0123456789.-"
-
-
-class StartButton(Static, can_focus=True):
-    """Starts the run: enter, or a click."""
-
-    BINDINGS: ClassVar[list[Binding]] = [Binding("enter", "screen.start", show=False)]  # type: ignore[assignment]
-
-    def on_click(self) -> None:
-        """By mouse."""
-        self.screen.action_start()  # type: ignore[attr-defined]
 
 
 class LaunchScreen(Screen[None]):
@@ -167,7 +158,8 @@ class LaunchScreen(Screen[None]):
         line.value = typed or self._undo
         line.cursor_position = len(line.value)
         line.add_class("open")
-        line.focus()
+        line.display = True
+        self.set_focus(line)  # at once: the next key may be typed already
 
     def action_turn(self, way: int) -> None:
         """Another of the choices."""
@@ -186,6 +178,11 @@ class LaunchScreen(Screen[None]):
         """A digit begins a number."""
         row = self._row()
         typed = event.character or ""
+        line = self.query_one("#edit", Input)
+        if line.has_class("open") and event.is_printable:  # typed before the field had the keys
+            event.stop()
+            line.insert_text_at_cursor(typed)
+            return
         if typed in _NUMBERS and typed and row is not None and row.kind in ("number", "whole number"):
             if self._fields.has_focus:
                 event.stop()
@@ -210,9 +207,10 @@ class LaunchScreen(Screen[None]):
     def _close_edit(self, keep: bool) -> None:
         line, row = self.query_one("#edit", Input), self._row()
         line.remove_class("open")
-        if not keep and row is not None and self.form is not None:
-            self.form.put(row.key, self._undo)
-        self._fields.focus()
+        line.display = False
+        if row is not None and self.form is not None:
+            self.form.put(row.key, line.value if keep else self._undo)
+        self.set_focus(self._fields)
         self._changed()
 
     def _changed(self) -> None:
@@ -255,7 +253,7 @@ class LaunchScreen(Screen[None]):
 
     def _back(self) -> None:
         self.remove_class("asking")
-        self._fields.focus()
+        self.set_focus(self._fields)
 
     # -- starting ----------------------------------------------------------------------------------------
 
@@ -312,7 +310,10 @@ class LaunchScreen(Screen[None]):
 
     @on(PickList.Picked)
     def _picked(self) -> None:
-        self.action_edit()
+        if self.query_one("#edit").has_class("open"):
+            self._close_edit(keep=True)
+        else:
+            self.action_edit()
 
     @on(PickList.Highlighted)
     def _highlighted(self) -> None:
