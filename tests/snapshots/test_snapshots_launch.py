@@ -57,7 +57,7 @@ def launch(name, *keys, changed=(), row="optim.lr"):
         for key, text in dict(changed).items():
             screen.form.put(key, text)
         if screen.form is not None:
-            screen.highlight(row)
+            screen.show_key(row)
         await settle(pilot)
         for key in keys:
             await pilot.press(key)

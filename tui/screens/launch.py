@@ -245,11 +245,11 @@ class LaunchScreen(Screen[None]):
         self._lines = lines(list(fields()), filtered=False)
         self._draw(cursor=self._lines.index(row) if row is not None else 0)
 
-    def highlight(self, key: str) -> None:
+    def show_key(self, key: str) -> None:
         """Bring a key into sight, whatever is filtered."""
         self._show_all()
         at = next((i for i, row in enumerate(self._lines) if isinstance(row, Field) and row.key == key), 0)
-        self._fields.highlight(at)
+        self._fields.go_to(at)
 
     def _back(self) -> None:
         self.remove_class("asking")
@@ -270,7 +270,7 @@ class LaunchScreen(Screen[None]):
             at = next(
                 (i for i, row in enumerate(self._lines) if isinstance(row, Field) and row.key == key), 0
             )
-            self._fields.highlight(at)
+            self._fields.go_to(at)
             wrong = form.wrong[key]
             self._refused = wrong if not key or wrong.startswith(key) else f"{key}: {wrong}"
             self._draw()

@@ -110,7 +110,7 @@ class PickList(Widget, can_focus=True):
         if self.cursor != before:
             self.post_message(self.Highlighted(self))
 
-    def highlight(self, row: int) -> None:
+    def go_to(self, row: int) -> None:
         """Highlight a row and bring it into sight."""
         if not self.count:
             return
@@ -169,19 +169,19 @@ class PickList(Widget, can_focus=True):
         wanted = self.cursor + rows
         if self._titles and wanted in self._titles and not self._beyond(wanted, rows):
             self._top = max(0, self._top + rows)  # a title at the end comes into sight, no more
-        self.highlight(wanted)
+        self.go_to(wanted)
 
     def action_page(self, pages: int) -> None:
         """A screenful."""
-        self.highlight(self.cursor + pages * max(1, self.size.height - 1))
+        self.go_to(self.cursor + pages * max(1, self.size.height - 1))
 
     def action_to_start(self) -> None:
         """The first."""
-        self.highlight(0)
+        self.go_to(0)
 
     def action_to_end(self) -> None:
         """The last."""
-        self.highlight(self.count - 1)
+        self.go_to(self.count - 1)
 
     def action_pick(self) -> None:
         """Enter."""
@@ -195,7 +195,7 @@ class PickList(Widget, can_focus=True):
             return
         self.focus()
         again = row == self.cursor and event.chain > 1
-        self.highlight(row)
+        self.go_to(row)
         self.post_message(self.Picked(self) if again else self.Pointed(self, event.x))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:

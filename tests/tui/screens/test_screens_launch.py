@@ -139,7 +139,7 @@ async def test_esc_puts_back_what_was_being_typed_and_choices_turn(here):
     async with app.run_test(size=(120, 32)) as pilot:
         await settle(pilot)
         screen = app.screen
-        screen.highlight("train.steps")
+        screen.show_key("train.steps")
         await settle(pilot)
         await pilot.press("7")
         await settle(pilot)
@@ -149,7 +149,7 @@ async def test_esc_puts_back_what_was_being_typed_and_choices_turn(here):
         await settle(pilot)
         assert screen.form.text("train.steps") == "100"
         assert isinstance(app.screen, LaunchScreen)
-        screen.highlight("optim.name")
+        screen.show_key("optim.name")
         await settle(pilot)
         await pilot.press("right")
         assert screen.form.text("optim.name") == "adamw8bit"
