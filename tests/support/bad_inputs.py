@@ -36,8 +36,6 @@ class Mistake:
     prepare: Prepare = field(default=lambda _: None)
     environment: dict[str, str] = field(default_factory=dict, hash=False)
     code: int = 2
-    prints: str = ""
-    """On stdout, before."""
     shown_to: str = ""
     """The table shows no more: what follows is another library's, and changes with it."""
 
@@ -189,8 +187,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("Runs", "a file for the folder of runs", (*TRAIN, "--runs", "t.txt"), "t.txt is a file", file("t.txt")),
     Mistake("Runs", "a name that two runs have", ("dump", "2026"), "2 runs match",
             lambda folder: shutil.copytree(folder / "runs" / RUN, folder / "runs" / f"{RUN}b")),
-    Mistake("Runs", "a command for a run that has ended", ("send", RUN, "pause"), "is not running",
-            prints="requested  pause\n"),
+    Mistake("Runs", "a command for a run that has ended", ("send", RUN, "pause"), "is not running"),
     Mistake("Runs", "a resume without a profile", ("resume", RUN), "profile.toml", gone(f"runs/{RUN}/profile.toml")),
     Mistake("Runs", "a resume with another model", ("resume", RUN, *settings("model.n_layer=9")), "keeps its name"),
     Mistake("Runs", "a run that others may write", ("resume", RUN), "may be written by others",
@@ -212,7 +209,8 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("Leaving", "a file for the folder of an export", ("export-run", RUN, "--csv", "--to", "out"), "is a file",
             file("out/csv")),
     Mistake("Leaving", "a report over a file", ("report", RUN, "--to", "t.html"), "--overwrite", file("t.html")),
-    Mistake("Leaving", "a report where there is no folder", ("report", RUN, "--to", "gone/t.html"), "cannot be written"),
+    Mistake("Leaving", "a report where there is no folder", ("report", RUN, "--to", "gone/t.html"),
+            "cannot be written"),
     Mistake("Leaving", "a run without an event", ("report", "./runs/empty"), "has not begun",
             lambda folder: (folder / "runs" / "empty" / "log").mkdir(parents=True)),
     Mistake("Leaving", "a pace that is no number", ("watch", RUN, "--every", "slow"), "Invalid value for '--every'",

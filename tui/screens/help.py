@@ -97,14 +97,20 @@ class HelpScreen(ModalScreen[None]):
     def _fill(self) -> None:
         box = self.query_one("#help-box")
         room = int(self.app.size.width * 0.96) - 8  # border, padding, scroll bar
-        blocks = [(title, found) for title, rows in self._groups() if (found := [r for r in rows if self._wanted(r)])]
+        blocks = [
+            (title, found)
+            for title, rows in self._groups()
+            if (found := [r for r in rows if self._wanted(r)])
+        ]
         columns = max(1, min(room // (COLUMN + GAP), MOST_COLUMNS, len(blocks)))
         width = min(room // columns - GAP, 70) if columns > 1 else min(room, 68)
         box.styles.width = columns * (width + GAP) - GAP + 7
         laid = [_block(title, rows, width) for title, rows in blocks]
-        none = Content.assemble((f"No key for {self._typed!r}; backspace, or esc.", "$quiet"))
-        self.query_one("#help-rows", Static).update(_beside(laid, columns, width) if laid else none)
-        box.border_subtitle = Content(f"{self._typed}▏ esc shows all" if self._typed else "type to find · esc closes")
+        none = [Content.assemble((f"No key for {self._typed!r}; backspace, or esc.", "$quiet")), Content("")]
+        self.query_one("#help-rows", Static).update(_beside(laid or [none], columns, width))
+        box.border_subtitle = Content(
+            f"{self._typed}▏ esc shows all" if self._typed else "type to find · esc closes"
+        )
 
     def _groups(self) -> list[tuple[str, list[tuple[str, str]]]]:
         table = [
