@@ -27,8 +27,9 @@ SEAL_MAGIC = b"SLOTSEAL"
 TRAILER = struct.Struct("<Q8s")
 FORMAT = 1
 """Rises when an old reader could misread a segment."""
-SEGMENT_BYTES = 16 << 20
-"""A segment is sealed before it grows beyond this."""
+SEGMENT_BYTES = 4 << 20
+"""A segment is sealed before it grows beyond this. Who opens a log reads the events of the last one, of the others
+only what their ends tell: about a tenth of a second at most."""
 INDEX_EVERY = 256
 """Frames between two entries of a footer's index."""
 

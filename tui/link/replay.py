@@ -11,7 +11,7 @@ import time
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 
 from engine.errors import SlotdeckError
@@ -23,6 +23,7 @@ from engine.runlog.lock import is_live
 from engine.runlog.reader import Entry, LogReader
 from tui.link.first_time import first_time, furthest
 from tui.link.rebuild import NEWEST_ONLY, apply, window_start
+from tui.link.shape import add_reports, shape_of
 from tui.link.waypoints import Waypoints
 from tui.state.curve import Columns
 from tui.state.goto import When
@@ -36,6 +37,8 @@ SLOWEST, FASTEST = 0.25, 1000.0
 TURN_S = 1 / 30
 EVENTS_A_TURN = 2000
 """At most so many before the screen gets its turn."""
+PLAY_S = 0.015
+"""Of a turn, for playing: a run whose events are dense, or one played fast, leaves the screen its time."""
 INDEX_S = 0.008
 """Of a turn, for passing over the run's life; the screen has the rest."""
 READ_AHEAD = 1024
@@ -121,15 +124,15 @@ class ReplaySource:
         """Play when playing, until closed."""
         before_s = self._clock()
         while not self._closed.is_set():
+            await asyncio.sleep(TURN_S)  # the first picture comes first
             self._index_for(INDEX_S)
             now_s = self._clock()
             if now_s - self._looked_s > FOLLOW_S and self._indexing is None:
                 self._looked_s = now_s
                 await self._follow()
             if self.playing:
-                self.advance((now_s - before_s) * self.speed)
+                self.advance((now_s - before_s) * self.speed, PLAY_S)
             before_s = now_s
-            await asyncio.sleep(TURN_S)
 
     def close(self) -> None:
         """Stop."""
@@ -185,7 +188,9 @@ class ReplaySource:
         """The mean loss of the whole run, from its first moment to its last, in `width` columns of equal time."""
         key = (width, (len(self._later) + 63) // 64)
         if self._shape is None or self._shape[0] != key:
-            self._shape = (key, self._shape_of(width))
+            shape = shape_of(self._past.tracks, self.timeline, width)
+            add_reports(shape, self._later, self.timeline)
+            self._shape = (key, shape)
         return self._shape[1]
 
     # -- the player --------------------------------------------------------------------------------------
@@ -262,11 +267,14 @@ class ReplaySource:
             raise SlotdeckError(f"{when.said} never went {word} {when.value:g}", told)
         self.seek_seq(found)
 
-    def advance(self, seconds: float) -> None:
-        """Play so many seconds of the run's time."""
+    def advance(self, seconds: float, at_most_s: float = inf) -> None:
+        """Play so many seconds of the run's time, working no longer than `at_most_s` at it."""
         self._wall_s += seconds
-        shown = 0
+        shown, until_s = 0, time.perf_counter() + at_most_s
         while (entry := self._peek()) is not None and shown < EVENTS_A_TURN:
+            if shown % 32 == 31 and time.perf_counter() > until_s:
+                shown = EVENTS_A_TURN
+                break
             idle_s = entry.wall_s - self._store.wall_s
             if (
                 self._at_now or idle_s > IDLE_S or idle_s < -1.0
@@ -316,10 +324,7 @@ class ReplaySource:
             newest = store.evaluations[-1] if store.evaluations else None
             validated = newest.step if newest is not None and newest.branch == store.branch else -1
             for name, series in whole.series.items():
-                if name == "val_loss":
-                    part = series.upto(store.branch, validated)
-                else:
-                    part = series.upto(branch, step)
+                part = series.upto(*((store.branch, validated) if name == "val_loss" else (branch, step)))
                 part.forks = series.forks.upto(max(branch, store.branch))
                 store.series[name] = part
             begin = still.seq + 1 if still is not None else 0
@@ -395,24 +400,6 @@ class ReplaySource:
             history = await asyncio.to_thread(History, self.run_dir)
             self._history = history
             self._later = [entry for entry in self._later if entry.seq > history.head_seq]
-
-    def _shape_of(self, width: int) -> Columns:
-        columns, track = Columns.empty(width), self._past.tracks
-        mean = track.columns["loss_ema"]
-        work_s, per_s = self.timeline.work_s, width / max(self.timeline.length_s, 1e-9)
-        for wall_s, low, high in zip(track.wall_s, mean.min, mean.max, strict=True):
-            if isfinite(low) and isfinite(high):
-                x = min(int(work_s(wall_s) * per_s), width - 1)
-                columns.low[x] = min(columns.low[x], low)
-                columns.high[x] = max(columns.high[x], high)
-        for entry in self._later:
-            if entry.kind == StepReport.KIND:
-                report = decode(entry.kind, entry.payload)
-                if isinstance(report, StepReport) and isfinite(report.loss_ema):
-                    x = min(int(work_s(entry.wall_s) * per_s), width - 1)
-                    columns.low[x] = min(columns.low[x], report.loss_ema)
-                    columns.high[x] = max(columns.high[x], report.loss_ema)
-        return columns
 
     def _say(self) -> None:
         pace = "live" if self.at_now and self.playing else f"{self.speed:g}x" if self.playing else "paused"

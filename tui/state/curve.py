@@ -169,6 +169,9 @@ class Curve:
         first, last = max(first, int(start)), min(last, int(end))
         level = self._level_for(first, last, 2 * width)
         begin, stop = bisect_left(level.step, first), bisect_right(level.step, last)
+        if stop - begin > 2 * width:
+            _draw_dense(level, into, start, end, begin, stop)
+            return
         scale = width / (end - start)
         edge = width - 1
         before = width
@@ -215,13 +218,22 @@ class Curve:
         if level.step:
             for column in (level.step, level.low, level.high, level.mean):
                 column.pop()
-        for i in range(len(level.step) * FAN, len(below.step), FAN):
-            level.step.append(below.step[min(i + FAN, len(below.step)) - 1])
-            level.low.append(min(below.low[i : i + FAN]))
-            level.high.append(max(below.high[i : i + FAN]))
-            middle = below.mean[i : i + FAN]
-            if k == 1:
-                middle = array("d", map(_half_way, below.low[i : i + FAN], below.high[i : i + FAN]))
+        begin = len(level.step) * FAN
+        whole = begin + (len(below.step) - begin) // FAN * FAN
+        low, high = _groups(below.low, begin, whole), _groups(below.high, begin, whole)
+        level.step.extend(below.step[begin + FAN - 1 : whole : FAN])
+        level.low.extend(map(min, low))
+        level.high.extend(map(max, high))
+        if k == 1:
+            level.mean.extend((sum(a) + sum(b)) / (2 * FAN) for a, b in zip(low, high, strict=True))
+        else:
+            level.mean.extend(sum(group) / FAN for group in _groups(below.mean, begin, whole))
+        if whole < len(below.step):
+            bottom, top = below.low[whole:], below.high[whole:]
+            middle = below.mean[whole:] if k > 1 else array("d", map(_half_way, bottom, top))
+            level.step.append(below.step[-1])
+            level.low.append(min(bottom))
+            level.high.append(max(top))
             level.mean.append(sum(middle) / len(middle))
 
     def _fold(self) -> None:
@@ -236,6 +248,28 @@ class Curve:
         folded.low.extend(base.low[half:])
         folded.high.extend(base.high[half:])
         self._levels[:] = [folded]
+
+
+def _draw_dense(level: _Level, into: Columns, start: float, end: float, begin: int, stop: int) -> None:
+    """What `Curve.draw` does, column by column: several times faster where there are several entries in each."""
+    width, steps = len(into.low), level.step
+    edges = [bisect_left(steps, start + x * (end - start) / width, begin, stop) for x in range(1, width)]
+    before = width
+    for x, (left, right) in enumerate(pairwise((begin, *edges, stop))):
+        if left == right:
+            continue
+        into.low[x] = min(into.low[x], *level.low[left:right])
+        into.high[x] = max(into.high[x], *level.high[left:right])
+        bottom, top = level.low[left], level.high[left]
+        if x - before > 1 and bottom < top:
+            for gap in range(before + 1, x):
+                into.low[gap], into.high[gap] = min(bottom, into.low[gap]), max(top, into.high[gap])
+        before = x
+
+
+def _groups(values: array[float], begin: int, end: int) -> list[tuple[float, ...]]:
+    """Those from `begin` to `end`, `FAN` at a time."""
+    return list(zip(*(values[at:end:FAN] for at in range(begin, begin + FAN)), strict=True))
 
 
 def _half_way(low: float, high: float) -> float:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import compress, count, islice, pairwise
+from operator import ne
 
 from tui.state.curve import Column, Columns, Curve, Track
 from tui.state.forks import BEYOND, Forks
@@ -79,17 +81,14 @@ class Series:
 
     def load(self, track: Track, column: Column) -> None:
         """Take all buckets of a track that are newer than what is here."""
-        first, count = 0, len(track.step)
-        while first < count:
-            branch = track.branch[first]
-            stop = first + 1
-            while stop < count and track.branch[stop] == branch:
-                stop += 1
+        branches = track.branch
+        changes = compress(count(1), map(ne, branches, islice(branches, 1, None)))
+        for first, stop in pairwise([*[0][: len(branches)], *changes, len(branches)]):
+            branch = branches[first]
             curve = self.branches.get(branch)
             if curve is None:
                 curve = self._open(branch, track.step[first] - 1)
             curve.extend(track.step, column, first, stop)
-            first = stop
         self.version += 1
 
     def upto(self, branch: int, step: int) -> Series:

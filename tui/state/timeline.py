@@ -8,7 +8,8 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import accumulate, compress, count, islice
+from operator import sub
 from statistics import median
 
 IDLE_S = 60.0
@@ -27,16 +28,16 @@ class Timeline:
         self._wall = array("d")
         """Where the run went idle or to work: the ends of straight pieces."""
         self._work = array("d")
-        rising: list[float] = []
-        for wall_s in walls:
-            rising.append(wall_s if not rising or wall_s > rising[-1] else rising[-1])
+        rising = array("d", accumulate(walls, max))
         assert rising, "a timeline has a moment"
-        gaps = [after - before for before, after in pairwise(rising)]
+        gaps = array("d", map(sub, islice(rising, 1, None), rising))
         self._idle_s = max(IDLE_S, IDLE_TIMES * median(gaps)) if gaps else IDLE_S
         self._add(rising[0], 0.0)
         self.last_wall_s = rising[0]
-        for wall_s in rising[1:]:
-            self.extend(wall_s)
+        for at in compress(count(), map(self._idle_s.__lt__, gaps)):
+            self.last_wall_s = rising[at]
+            self.extend(rising[at + 1])
+        self.last_wall_s = rising[-1]
 
     @property
     def length_s(self) -> float:
