@@ -137,18 +137,18 @@ class History:
 
         And a sequence number from which on, at the latest, reports are in none of them.
         """
-        count, first = 0, self.first_seq
+        count, newest = 0, None
         for segment in self._segments:
             if segment.header.first_seq > seq:
                 break
-            walls = segment.track.wall_s
-            here = len(walls)
-            if segment.head_seq > seq:
-                here = _buckets_until(segment, seq)
+            here = _buckets_until(segment, seq) if segment.head_seq > seq else len(segment.track.wall_s)
             if here:
-                first = segment.first_at_time(_t_ns(segment, walls[here - 1])) or seq + 1
+                newest = segment, segment.track.wall_s[here - 1]
             count += here
-        return count, first
+        if newest is None:
+            return count, self.first_seq
+        segment, wall_s = newest
+        return count, segment.first_at_time(_t_ns(segment, wall_s)) or seq + 1
 
     @property
     def mark_seqs(self) -> array[int]:
