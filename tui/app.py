@@ -12,13 +12,14 @@ import os
 import shlex
 import socket
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 from textual import on, work
 from textual.app import App
-from textual.events import Resize
+from textual.events import Event, Paste, Resize
 from textual.screen import Screen
 
 from engine.errors import SlotdeckError
@@ -46,6 +47,8 @@ from tui.terminal.painter import Painter
 from tui.terminal_size import ensure_size
 from tui.theme import THEMES
 
+PASTED = 4096
+"""Characters of a line that is pasted; no field wants more."""
 THIN_BYTES_PER_S = 2000
 """To a terminal behind a thin line, on average; what a key asks for is drawn at once."""
 
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from textual.dom import DOMNode
 
     from tui.link.log_file import LogFile
+    from tui.state.measured_log import MeasuredLog
 
 Start = Callable[[str, tuple[str, ...]], Path]
 """Creates a run of a profile with some keys set, starts its engine and returns the run folder."""
@@ -112,6 +116,12 @@ class SlotdeckApp(App[int]):
             gc.freeze()
             gc.enable()
 
+    async def on_event(self, event: Event) -> None:
+        """As ever; what is pasted comes from anywhere, and is shown before a field can look at it."""
+        if isinstance(event, Paste) and not event.is_forwarded:
+            event.text = "\n".join(one_line(line, PASTED) for line in event.text.splitlines())
+        await super().on_event(event)
+
     def on_resize(self, event: Resize) -> None:
         """Nothing that is on the terminal can be counted on."""
         self.painter.resize(event.size.width, event.size.height)
@@ -125,6 +135,11 @@ class SlotdeckApp(App[int]):
         """The other colours."""
         dark = "slotdeck-dark" if self._settings.light else f"slotdeck-{self._settings.theme}"
         self.theme = dark if self.theme == "slotdeck-light" else "slotdeck-light"
+
+    def action_draw_again(self) -> None:
+        """All of the screen, where another program wrote over it."""
+        self.painter.draw_again()
+        self.screen.refresh(layout=True)
 
     def action_command_palette(self) -> None:
         """Search everything; imported late, since most sessions start without it."""
@@ -154,6 +169,12 @@ class SlotdeckApp(App[int]):
         from tui.link.log_file import LogFile
 
         return LogFile(run_dir)
+
+    def measured_in(self, run_dir: Path) -> Callable[[Callable[[], bool]], MeasuredLog]:
+        """A reader of all that a run's log has of memory and of slots, for the pages of both."""
+        from tui.link.measured import read_measured
+
+        return partial(read_measured, run_dir)
 
     @on(HomeAsked)
     def _go_home(self, message: HomeAsked) -> None:

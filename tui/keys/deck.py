@@ -107,6 +107,7 @@ KEYS: tuple[Key, ...] = (
     Key("f", "f", "page('log')", "log", "All that happened, in full; / searches it", _LR, "Pages", bar=10),
     Key("slash", "/", "page('search')", "search", "The log with its search open", _LR, "Pages"),
     Key("C", "C", "compare", "compare", "This run beside others", _LR, "Pages"),
+    Key("T", "T", "again", "train again", "This run's profile as a form: train it again with changes", _LR, "Pages"),
     Key("H", "H", "home", "home", "All runs and profiles", _LR, "Pages"),
     Key("colon", ":", "command_line", "command", "Type any verb; in a replay, where to go", _LR,
         "View", bar=11),

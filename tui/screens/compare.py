@@ -14,12 +14,13 @@ from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.content import Content
 
+from engine.text import one_line
 from engine.units import format_count
 from tui.keys import Place, bindings
 from tui.messages import RunLeft, StepPicked
 from tui.screens.chart_keys import ChartKeys
 from tui.screens.choose_runs import ChooseRuns
-from tui.screens.compare_rows import command_rows, figure_rows, profile_rows
+from tui.screens.compare_rows import command_rows, figure_rows, place, profile_rows
 from tui.screens.help import HelpScreen
 from tui.screens.key_bar import KeyBar
 from tui.screens.text_rows import TextRows
@@ -27,10 +28,11 @@ from tui.screens.too_small import TooSmall
 from tui.settings import Settings
 from tui.state.choices import Choices
 from tui.state.compared import AXES, QUANTITIES, Axis, ComparedRun, RunChoice, common_x
-from tui.state.formatting import countdown
+from tui.state.formatting import countdown, fit
 from tui.state.store import RunStore
 from tui.widgets.axes import label
-from tui.widgets.chart import Chart, ChartView, Plotted
+from tui.widgets.chart import Chart, ChartView, Mark, Plotted
+from tui.widgets.chart.curves import LETTERS
 
 PANES = ("figures", "profiles", "operators")
 AXIS_NAMES: dict[Axis, str] = {"steps": "steps", "tokens": "tokens", "time": "time at work"}
@@ -55,7 +57,7 @@ class CompareScreen(ChartKeys):
     CompareScreen #compare-title, CompareScreen #compare-note { height: 1; margin: 0 1; }
     CompareScreen #chart { height: 1fr; margin: 0 1; }
     CompareScreen #pane-box {
-        height: auto; max-height: 45%; padding: 0 1; border-top: solid $panel; border-title-color: $quiet;
+        height: auto; max-height: 45%; padding: 0 1; border-top: solid $panel; border-title-color: $foreground; border-title-style: bold;
         scrollbar-size-vertical: 1;
     }
     CompareScreen #pane { height: auto; }
@@ -76,6 +78,8 @@ class CompareScreen(ChartKeys):
         self.axis: Axis = "steps"
         self.base = 0
         self.pane = 0
+        self._marked: tuple[object, tuple[Mark, ...]] = (None, ())
+        """What `_marks` made last, and of what."""
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -116,7 +120,7 @@ class CompareScreen(ChartKeys):
         width = self.size.width - 2
         runs = self.source.runs
         self.query_one("#compare-title", TextRows).show([self._title(width)])
-        self.query_one("#compare-note", TextRows).show([self._note()])
+        self.query_one("#compare-note", TextRows).show([self._note(width)])
         self.query_one("#chart", Chart).show(self._chart(runs))
         rows = self._pane_rows(runs, width)
         pane, box = self.query_one("#pane", TextRows), self.query_one("#pane-box")
@@ -133,13 +137,23 @@ class CompareScreen(ChartKeys):
                                  (AXIS_NAMES[self.axis], "bold $accent"))  # fmt: skip
         return Content.assemble(left, " " * max(2, width - left.cell_length - right.cell_length), right)
 
-    def _note(self) -> Content:
+    def _note(self, width: int) -> Content:
         reading = sum(run.loading for run in self.source.runs)
         if reading:
             return Content.assemble((f"reading {reading} of {len(self.source.runs)} logs", "$quiet"))
         if len(self.source.runs) < 2:
             return Content.assemble(("one run: + adds others", "$quiet"))
-        return Content("")
+        return self._nearest_action(width)
+
+    def _nearest_action(self, width: int) -> Content:
+        """What an operator did nearest to the crosshair."""
+        at, marks = self.choices.crosshair, self._marks(self.source.runs)
+        if at is None or not marks:
+            return Content("")
+        mark = min(marks, key=lambda mark: abs(mark.step - at))
+        letter = LETTERS[mark.colour or 0]
+        head = Content.assemble((f"▲ {letter} ", "bold"), (f"{place(self.axis, mark.step)}  ", "$quiet"))
+        return Content.assemble(head, fit(mark.text, width - head.cell_length))
 
     def _chart(self, runs: list[ComparedRun]) -> ChartView:
         quantity = self.choices.quantity
@@ -150,12 +164,25 @@ class CompareScreen(ChartKeys):
                 curves.append(Plotted(run.name[-4:], series, series.version, "line", series.last, number))
         end = max((c.series.last_step for c in curves), default=0)
         return ChartView(
-            title=quantity, curves=tuple(curves), total_steps=max(end, 1),
+            title=quantity, curves=tuple(curves), marks=self._marks(runs), total_steps=max(end, 1),
             window=self.choices.window.span(self._last_step),
             log=self.choices.log_scale, crosshair=self.choices.crosshair, smoothing=self.choices.smoothing,
             x_label=_X_LABELS[self.axis], x_name=self.axis,
             empty="reading the logs" if any(run.loading for run in runs) else f"no {quantity} in these runs",
         )  # fmt: skip
+
+    def _marks(self, runs: list[ComparedRun]) -> tuple[Mark, ...]:
+        """What the operators did, each on the curve of its run; the same tuple until something changed."""
+        of = (self.axis, *((run.path, run.version) for run in runs))
+        if self._marked[0] != of:
+            marks = tuple(
+                Mark(action.x, "action", one_line(action.text), action.left, number)
+                for number, run in enumerate(runs)
+                if not run.loading and not run.fault
+                for action in run.actions(self.axis)
+            )
+            self._marked = (of, marks)
+        return self._marked[1]
 
     def _pane_rows(self, runs: list[ComparedRun], width: int) -> list[Content]:
         match PANES[self.pane]:

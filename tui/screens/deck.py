@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from inspect import isawaitable
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.content import Content
@@ -12,7 +13,7 @@ from textual.screen import Screen
 
 from engine.errors import SlotdeckError
 from tui.keys import Place
-from tui.messages import CompareAsked, HomeAsked, LineEntered, SlotHovered, SlotPicked
+from tui.messages import CompareAsked, HomeAsked, LaunchAsked, LineEntered, SlotHovered, SlotPicked
 from tui.screens.chart_keys import ChartKeys
 from tui.screens.command_line import CommandLine
 from tui.screens.heading import heading as heading_of
@@ -30,6 +31,9 @@ from tui.settings import Settings
 from tui.state.choices import Choices
 from tui.state.known import Known
 from tui.state.store import TOPICS, RunStore
+
+if TYPE_CHECKING:
+    from tui.state.measured_log import MeasuredLog
 
 ANSWER_S = 0.02
 """From the engine's answer to its paint, which does not wait for the next turn: what follows from it comes by then."""
@@ -57,6 +61,8 @@ class Deck(ChartKeys):
         self.run_name = run_name
         self.read_only = read_only
         self.choices = Choices()
+        self.measured: MeasuredLog | None = None
+        """What the pages of slots and memory have read of the log; `None` before one was opened."""
         self._client_id = client_id
         self.settings = settings
         self._period_s = settings.period_s
@@ -232,6 +238,10 @@ class Deck(ChartKeys):
     def action_compare(self) -> None:
         """This run beside others."""
         self.post_message(CompareAsked((self.source.run_dir,)))
+
+    def action_again(self) -> None:
+        """This run's profile as a form: to train it again with changes."""
+        self.post_message(LaunchAsked(str(self.source.run_dir.absolute() / "profile.toml")))
 
     def action_home(self) -> None:
         """All runs and profiles, over this one."""

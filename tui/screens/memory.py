@@ -11,7 +11,7 @@ from textual.containers import Horizontal
 from engine.profile.levers import Lever, levers
 from tui.keys import Place, bindings
 from tui.messages import LeverPicked, LeverPulled
-from tui.screens.page import RunPage
+from tui.screens.measured_page import MeasuredPage
 from tui.screens.views import memory_view
 from tui.state.memory_history import own_bytes
 from tui.state.situation import situation
@@ -26,7 +26,7 @@ TOGETHER_FROM = 100
 """Columns from which the curves by purpose and by slot stand beside each other."""
 
 
-class MemoryScreen(RunPage):
+class MemoryScreen(MeasuredPage):
     """Filled from the store."""
 
     DEFAULT_CSS = """
@@ -75,14 +75,20 @@ class MemoryScreen(RunPage):
         """What stays as it is costs nothing."""
         store, split = self.store, self.store.memory
         self.query_one(StackedBar).show(memory_view(store))
-        history = store.memory_history
-        self.query_one(MemoryArea).show(MemoryAreaView(tuple(history), history.peak))
+        self.query_one(MemoryArea).show(self._over_the_steps())
         self.query_one(SlotBytes).show(SlotBytesView(split, tuple(store.slot_names)))
         found = tuple(self.found)
         self.selected = min(self.selected, max(0, len(found) - 1))
         how = self._how(found[self.selected]) if found else ""
         held = own_bytes(split) if split is not None else 0
         self.query_one(LeverTable).show(LeverTableView(found, self.selected, held, how, self._why_none()))
+
+    def _over_the_steps(self) -> MemoryAreaView:
+        """What the store saw, and before it what the log has."""
+        seen, measured = self.store.memory_history, self.deck.measured
+        splits = tuple(seen if measured is None else measured.splits(self.store))
+        peaks = (*splits, *((seen.peak,) if seen.peak is not None else ()))
+        return MemoryAreaView(splits, max(reversed(peaks), key=own_bytes, default=None))
 
     @property
     def found(self) -> list[Lever]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from engine.units import counted
 from tui.state.formatting import duty
+from tui.state.measured_log import MeasuredLog
 from tui.state.slot_facts import SlotFacts, slot_facts
 from tui.state.slot_forecast import effect_words
 from tui.state.slot_measures import SlotMeasure
@@ -29,13 +30,17 @@ def table_view(store: RunStore, by: str, turned: bool, selected: int | None) -> 
     return SlotTableView(tuple(rows), by, down, selected)
 
 
-def detail_view(store: RunStore, slot: SlotFacts | None) -> SlotDetailView:
-    """The selected slot in full."""
+def detail_view(
+    store: RunStore, slot: SlotFacts | None, measured: MeasuredLog | None = None
+) -> SlotDetailView:
+    """The selected slot in full. `measured`: what the log has of the time before the store's own histories."""
     if slot is None:
         return SlotDetailView()
-    curves = [Curve("duty", _duties(store, slot.at), duty, top=1.0)]
+    curves = [Curve("duty", _duties(store, slot.at, measured), duty, top=1.0)]
+    rows = [*store.measures.history] if measured is None else measured.measures(store)
+    rows = [row for row in rows if slot.at < len(row)]
     for name, text, figure in _FIGURES:
-        seen = [(row[slot.at], figure(row[slot.at])) for row in store.measures.history if slot.at < len(row)]
+        seen = [(row[slot.at], figure(row[slot.at])) for row in rows]
         curves.append(Curve(name, tuple((one.step, value) for one, value in seen if value is not None), text))
     begun = [curve.points[0][0] for curve in curves if curve.points]
     ticks = [tick for tick in store.ticks if store.leads(tick.branch, tick.step)]
@@ -80,9 +85,11 @@ def _does(slot: SlotFacts) -> str:
     return ", ".join(words)
 
 
-def _duties(store: RunStore, at: int) -> tuple[tuple[int, float], ...]:
+def _duties(store: RunStore, at: int, measured: MeasuredLog | None) -> tuple[tuple[int, float], ...]:
     ticks = (t for t in store.slots.ticks if at < len(t.duty) and store.leads(t.branch, t.step))
-    return tuple((tick.step, tick.duty[at]) for tick in ticks)
+    seen = [(tick.step, tick.duty[at]) for tick in ticks]
+    end = seen[0][0] if seen else store.step + 1
+    return (*(measured.duties(store, at, end) if measured is not None else ()), *seen)
 
 
 def _marks(store: RunStore, at: int) -> tuple[tuple[int, str], ...]:

@@ -14,7 +14,7 @@ from textual.content import Content
 from tui.keys import Place, bindings
 from tui.messages import SlotPicked, SortPicked
 from tui.screens.confirm import ConfirmScreen
-from tui.screens.page import RunPage
+from tui.screens.measured_page import MeasuredPage
 from tui.screens.slot_questions import slot_question
 from tui.screens.slot_view import detail_view, summary, table_view
 from tui.screens.text_rows import TextRows
@@ -33,7 +33,7 @@ DETAIL_SHARE = 0.45
 LEAST_DETAIL = 9
 
 
-class SlotsScreen(RunPage):
+class SlotsScreen(MeasuredPage):
     """Filled from the store."""
 
     DEFAULT_CSS = """
@@ -43,8 +43,6 @@ class SlotsScreen(RunPage):
     """
     BINDINGS: ClassVar[list[Binding]] = bindings("slots")  # type: ignore[assignment]
     place: Place = "slots"
-    by = "slot"
-    turned = False
 
     def compose_page(self) -> ComposeResult:
         """The table, and the selected slot below it."""
@@ -69,7 +67,7 @@ class SlotsScreen(RunPage):
         """All of it; rows that stay as they are cost nothing."""
         if self.selection.at is None and self.store.slot_names:
             self.selection.pick(0)
-        view = table_view(self.store, self.by, self.turned, self.selection.at)
+        view = table_view(self.store, self.choices.sorted_by, self.choices.turned, self.selection.at)
         room = self.size.height - AROUND
         detail = max(LEAST_DETAIL, int(room * DETAIL_SHARE))
         table = self.query_one(SlotTable)
@@ -79,7 +77,7 @@ class SlotsScreen(RunPage):
             self.call_after_refresh(self.redraw)
         self.query_one("#slots-summary", TextRows).show([self._summary()])
         table.show(view)
-        self.query_one(SlotDetail).show(detail_view(self.store, self.slot))
+        self.query_one(SlotDetail).show(detail_view(self.store, self.slot, self.deck.measured))
 
     @property
     def slot(self) -> SlotFacts | None:
@@ -93,7 +91,7 @@ class SlotsScreen(RunPage):
         table = self.query_one(SlotTable)
         count = len(self.store.slot_names)
         last = min(table.first + table.page, count)
-        order = f"by {self.by}" + (", turned" if self.turned else "")
+        order = f"by {self.choices.sorted_by}" + (", turned" if self.choices.turned else "")
         place = f"{table.first + 1}-{last} of {count}   " if last - table.first < count else ""
         left, right = summary(self.store), f"{place}sorted {order}"
         room = self.size.width - 2 - len(left) - len(right)
@@ -142,16 +140,16 @@ class SlotsScreen(RunPage):
     # -- sorting -----------------------------------------------------------------------------------------
 
     def _sort(self, by: str, turned: bool = False) -> None:
-        self.by, self.turned = by, turned
+        self.choices.sorted_by, self.choices.turned = by, turned
         self.redraw()
 
     def action_sort(self, by: int) -> None:
         """By the next column, or the one before."""
-        self._sort(NAMES[(NAMES.index(self.by) + by) % len(NAMES)])
+        self._sort(NAMES[(NAMES.index(self.choices.sorted_by) + by) % len(NAMES)])
 
     def action_turn(self) -> None:
         """The other way round."""
-        self._sort(self.by, not self.turned)
+        self._sort(self.choices.sorted_by, not self.choices.turned)
 
     def action_least_work(self) -> None:
         """The slot that works least of late, selected, so that its reason stands below."""
@@ -160,7 +158,7 @@ class SlotsScreen(RunPage):
 
     def on_sort_picked(self, message: SortPicked) -> None:
         """A click on a title; on that of the same column again turns it."""
-        self._sort(message.column, message.column == self.by and not self.turned)
+        self._sort(message.column, message.column == self.choices.sorted_by and not self.choices.turned)
 
     # -- steering ----------------------------------------------------------------------------------------
 

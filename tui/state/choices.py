@@ -24,5 +24,9 @@ class Choices:
     """The step that every chart points at."""
     hovered: int | None = None
     """The slot under the mouse."""
+    sorted_by: str = "slot"
+    """The column of the table of slots that its rows are sorted by."""
+    turned: bool = False
+    """The rows the other way round."""
     read_to: int = 0
     """Alarms up to this sequence number have been seen and put away."""

@@ -55,6 +55,16 @@ class RunChoice:
         return f"{self.name} {self.profile} {self.state}"
 
 
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that a run's operator did, at its place on an axis."""
+
+    x: int
+    text: str
+    left: bool
+    """On a branch that does not lead to where the run is."""
+
+
 @dataclass(slots=True)
 class Points:
     """An evaluation's losses as a column of a track."""
@@ -84,6 +94,7 @@ class ComparedRun:
     _xs: dict[Axis, array[int]] = field(default_factory=dict)
     _series: dict[tuple[str, Axis], Series] = field(default_factory=dict)
     _on_line: dict[tuple[str, Axis], tuple[list[int], list[float]]] = field(default_factory=dict)
+    _actions: dict[Axis, tuple[Action, ...]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -104,7 +115,7 @@ class ComparedRun:
     def grew(self) -> None:
         """What was made from the track is made again when it is asked for."""
         self.version += 1
-        for made in (self._xs, self._series, self._on_line):
+        for made in (self._xs, self._series, self._on_line, self._actions):
             made.clear()
 
     def series(self, quantity: str, axis: Axis) -> Series:
@@ -128,6 +139,20 @@ class ComparedRun:
         last = self.last_x(axis)
         at = bisect_right(xs, x)
         return values[at - 1] if at and last is not None and x <= last else None
+
+    def actions(self, axis: Axis) -> tuple[Action, ...]:
+        """What the operator did, in the order it was done."""
+        if axis not in self._actions:
+            line = self.store.series["loss"].forks.line()
+            self._actions[axis] = tuple(
+                Action(
+                    self.place_of(axis, tick.branch, tick.step),
+                    tick.text,
+                    tick.step > line.get(tick.branch, -1),
+                )
+                for tick in self.store.ticks
+            )
+        return self._actions[axis]
 
     @property
     def profile(self) -> dict[str, str]:

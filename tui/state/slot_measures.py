@@ -94,10 +94,7 @@ class SlotMeasures:
 
     def measured(self, event: SlotsMeasured, plan: SlotPlanned | None) -> None:
         """One more measurement, under the plan of its step."""
-        duties: list[float | None] = [None] * len(event.weight_norms)
-        if plan is not None and len(plan.rows) == len(duties):
-            duties = [row.duty for row in plan.rows]
-        row = tuple(_measure(event, at, duty) for at, duty in enumerate(duties))
+        row = measures_of(event, plan)
         self.history.append(row)
         before = self.latest if len(self.latest) == len(row) else row
         self.latest = tuple(_newest(old, new) for old, new in zip(before, row, strict=True))
@@ -125,6 +122,14 @@ class SlotMeasures:
     def of(self, slot: int) -> SlotMeasure | None:
         """What is known of a slot."""
         return self.latest[slot] if slot < len(self.latest) else None
+
+
+def measures_of(event: SlotsMeasured, plan: SlotPlanned | None) -> tuple[SlotMeasure, ...]:
+    """One measurement, a row a slot, under the plan of its step."""
+    duties: list[float | None] = [None] * len(event.weight_norms)
+    if plan is not None and len(plan.rows) == len(duties):
+        duties = [row.duty for row in plan.rows]
+    return tuple(_measure(event, at, duty) for at, duty in enumerate(duties))
 
 
 def _measure(event: SlotsMeasured, at: int, duty: float | None) -> SlotMeasure:

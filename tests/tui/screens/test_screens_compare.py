@@ -82,6 +82,13 @@ async def test_what_the_operators_did_and_which_keys_differ(runs: tuple[Path, ..
         assert "pin block.3" in pane(pilot)
         assert "900" in pane(pilot)
         assert "lr x0.5" in pane(pilot)
+        chart = pilot.app.screen.query_one("#chart")
+        lines = [chart.render_line(y).text for y in range(chart.size.height)]
+        assert any("▲" in line for line in lines[1:-2]), "on the curves"
+        assert {"A", "B"} <= set(lines[-2]), "on the axis, by the letter of the run"
+        await pilot.press("i")
+        await settle(pilot)
+        assert "▲ " in str(pilot.app.screen.query_one("#compare-note").text)  # type: ignore[attr-defined]
 
 
 async def test_a_run_that_cannot_be_read_is_one_calm_line(runs: tuple[Path, ...]) -> None:

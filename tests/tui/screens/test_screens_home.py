@@ -67,6 +67,11 @@ async def test_enter_replays_a_finished_run_and_q_comes_back(runs_dir):
         await listed(pilot, 2)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, ReplayScreen) and app.screen.store.head_seq > 0)
+        await pilot.press("T")
+        await until(pilot, lambda: isinstance(app.screen, LaunchScreen) and app.screen.form is not None)
+        assert app.screen.form.text("train.steps") == "3000", "the form of this run's profile"
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, ReplayScreen))
         await pilot.press("q")
         await until(pilot, lambda: isinstance(app.screen, HomeScreen))
 

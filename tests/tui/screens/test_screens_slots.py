@@ -13,12 +13,15 @@ from textual.widgets import Input, OptionList, Static
 
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.runlog.index import History
 from tui.app import SlotdeckApp, replay_screen
+from tui.link.rebuild import rebuild
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.memory import MemoryScreen
 from tui.screens.slots import SlotsScreen
 from tui.settings import Settings
 from tui.state.slot_measures import SlotMeasure
+from tui.widgets.memory_area import MemoryArea
 from tui.widgets.slot_detail import SlotDetail
 from tui.widgets.slot_table import SlotTable
 
@@ -225,6 +228,10 @@ async def test_the_selected_slot_stays_selected_when_the_rows_change_places(run_
         await pilot.press("I", "less_than_sign", "less_than_sign")
         await settle(pilot)
         assert detail(app).startswith("block.6")
+        sorted_rows = rows(app)
+        await pilot.press("escape", "v")
+        await settle(pilot)
+        assert rows(app) == sorted_rows, "the order is kept while one looks elsewhere"
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 50)])
@@ -298,6 +305,31 @@ async def test_a_replay_steers_nothing_and_other_pages_are_a_key_away(run_dir):
         await pilot.press("m")
         await settle(pilot)
         assert isinstance(app.screen, MemoryScreen)
+        deck = app.screen.deck
         await pilot.press("escape")
         await settle(pilot)
         assert app.screen.place == "replay"
+        await until(pilot, lambda: deck.measured is not None)
+        deck.player.seek_step(700)
+        assert [split.step for split in deck.measured.splits(deck.store)] == [0, 300, 600], (
+            "nothing of the future"
+        )
+
+
+async def test_histories_go_back_to_the_start_however_late_the_cockpit_was_opened(run_dir):
+    app, link = still_deck(run_dir)
+    async with pressed(app, link, "0") as pilot:
+        await until(pilot, lambda: app.screen.deck.measured is not None)
+        await settle(pilot)
+        store = app.screen.store
+        for _ in rebuild(store, History(run_dir), store.head_seq, recent=40):
+            pass
+        assert next(row[0].step for row in store.measures.history) == 1000
+        app.screen.redraw()
+        curves = {curve.name: curve.points for curve in app.screen.query_one(SlotDetail).view.curves}
+        assert [step for step, _ in curves["upd/w"]] == list(range(100, 1201, 100))
+        assert curves["duty"][0][0] == 100
+        await pilot.press("m")
+        await settle(pilot)
+        splits = app.screen.query_one(MemoryArea).view.splits
+        assert [split.step for split in splits] == [0, 300, 600, 900, 1200]

@@ -27,7 +27,7 @@ from tui.widgets.chart.curves import (
 )
 from tui.widgets.chart.frame import GUTTER, Frame, domain
 from tui.widgets.chart.legend import curve_look, legend
-from tui.widgets.chart.marks import in_sight, paint_stems
+from tui.widgets.chart.marks import in_sight, paint_owned, paint_stems
 from tui.widgets.chart.pointer import Pointer
 from tui.widgets.chart.rulers import x_axis, y_labels
 from tui.widgets.chart.view import ChartView, Mark, Plotted
@@ -182,6 +182,8 @@ class Chart(Pointer, Lines[ChartView]):
             (c for curve, c in reversed(drawn) if curve.kind == "strong"), drawn[0][1] if drawn else None
         )
         paint_stems(grid, marks, None if view.small else main, frame, self.look)
+        owned = {curve.colour: columns for curve, columns in drawn if curve.colour is not None}
+        paint_owned(grid, marks, owned, frame, self.look)
         return grid
 
     def _range(self, view: ChartView, drawn: Drawn, start: float, end: float) -> tuple[float, float]:

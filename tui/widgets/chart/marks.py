@@ -6,12 +6,12 @@ that was left is hollow and dim.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rich.style import Style
 
 from tui.state.curve import Columns
-from tui.widgets.chart.curves import Cell, Grid
+from tui.widgets.chart.curves import LETTERS, Cell, Grid
 from tui.widgets.chart.frame import Frame
 from tui.widgets.chart.view import Mark, MarkKind
 
@@ -27,6 +27,7 @@ LOOKS: dict[MarkKind, str] = {
 }  # fmt: skip
 STEM = "┊"
 ON_THE_CURVE: tuple[MarkKind, ...] = ("action", "alarm")
+BOLD = Style(bold=True)
 
 Look = Callable[[str], Style]
 
@@ -43,7 +44,7 @@ def in_sight(marks: Iterable[Mark], frame: Frame) -> list[Mark]:
 
 def paint_stems(grid: Grid, marks: Sequence[Mark], columns: Columns | None, frame: Frame, look: Look) -> None:
     """Actions and alarms on the curve `columns`; with no curve, stems alone."""
-    standing = [mark for mark in marks if mark.kind in ON_THE_CURVE and not mark.left]
+    standing = [mark for mark in marks if mark.kind in ON_THE_CURVE and not mark.left and mark.colour is None]
     if len(standing) > frame.cells // 3:
         return  # a thicket: the axis shows where
     for mark in sorted(standing, key=lambda mark: ON_THE_CURVE.index(mark.kind)):
@@ -57,6 +58,19 @@ def paint_stems(grid: Grid, marks: Sequence[Mark], columns: Columns | None, fram
             grid[top][x] = (GLYPHS[mark.kind], look(LOOKS[mark.kind]))
 
 
+def paint_owned(
+    grid: Grid, marks: Sequence[Mark], curves: Mapping[int, Columns], frame: Frame, look: Look
+) -> None:
+    """Each mark that belongs to one of several curves on that curve, in its colour."""
+    for mark in marks:
+        columns = curves.get(mark.colour) if mark.colour is not None and not mark.left else None
+        if columns is not None:
+            x = frame.column(mark.step)
+            y = frame.height_at(columns, x)
+            if y is not None:
+                grid[y][x] = (GLYPHS[mark.kind], look(f"run-{mark.colour}") + BOLD)
+
+
 def paint_axis(line: list[Cell], marks: Sequence[Mark], frame: Frame, look: Look) -> None:
     """Every mark on the axis, what matters most on top."""
     order = list(GLYPHS)
@@ -64,6 +78,9 @@ def paint_axis(line: list[Cell], marks: Sequence[Mark], frame: Frame, look: Look
         glyph, style = (
             (HOLLOW[mark.kind], look("dim")) if mark.left else (GLYPHS[mark.kind], look(LOOKS[mark.kind]))
         )
+        if mark.colour is not None:
+            glyph = LETTERS[mark.colour]
+            style = look("dim") if mark.left else look(f"run-{mark.colour}")
         line[frame.column(mark.step)] = (glyph, style)
 
 

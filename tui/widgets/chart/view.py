@@ -42,6 +42,8 @@ class Mark:
     """One line, safe to draw; what a crosshair beside it says."""
     left: bool = False
     """On a branch that does not lead to what is shown."""
+    colour: int | None = None
+    """Of the curve it belongs to, where several alike are drawn: it stands there, and its letter on the axis."""
 
 
 @dataclass(frozen=True, slots=True)
