@@ -6,13 +6,11 @@ leaves nothing behind. No torch in this process: the engine judges what needs it
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import signal
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from engine.errors import SlotdeckError
@@ -29,6 +27,7 @@ from engine.runlog.lock import is_live
 from engine.runlog.private import check_run_folder
 from engine.runlog.reader import LogReader
 from engine.runlog.restarts import kept_going
+from engine.small_file import write_whole
 from engine.text import one_line
 from slotdeck.terminal import command_line, shown_path
 from tui.link.spawn import OUTPUT, Spawned, spawn
@@ -163,18 +162,9 @@ def _replace(path: Path, text: str) -> None:
     Raises:
         SlotdeckError: it cannot be written; the old text stands.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.unlink(missing_ok=True)  # of an earlier attempt
-        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        write_whole(path, text.encode(), durable=True)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise SlotdeckError(
             f"{path} cannot be written: {error.strerror}", "check the run folder and the free space"
         ) from None

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 
 from engine.errors import SlotdeckError, nearest
+from engine.small_file import write_whole
 from tui.config import parse
 from tui.settings import OPTIONS
 
@@ -31,13 +31,10 @@ def set_value(path: Path, key: str, value: str | None) -> None:
     parse(before.encode(), path)
     after = edited(before, table, name, None if value is None else _written(key, value))
     parse(after.encode(), path)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(after, "utf-8")
-        part.replace(path)
+        write_whole(path, after.encode())
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise SlotdeckError(f"{path} cannot be written: {error.strerror}", "set it by hand") from None
 
 

@@ -7,10 +7,10 @@ that cannot be written, hints are said again next time.
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 
+from engine.small_file import write_whole
 from tui.keys import Place, keys_for
 
 SESSIONS = 5
@@ -45,7 +45,9 @@ class Hints:
         if self._sessions > SESSIONS:
             return ""
         shown = {key.name: key.first for key in keys_for(place)}
-        wanted = [f"{shown[name]} {words[name]}" for name in words if name in shown and name not in self._used]
+        wanted = [
+            f"{shown[name]} {words[name]}" for name in words if name in shown and name not in self._used
+        ]
         return "new here?  " + " · ".join(wanted) if wanted else ""
 
     def used(self, name: str) -> None:
@@ -55,8 +57,7 @@ class Hints:
             self._remember()
 
     def _remember(self) -> None:
-        part = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        told = json.dumps({"sessions": self._sessions, "used": sorted(self._used)})
         with suppress(OSError):  # a home that cannot be written keeps its hints
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps({"sessions": self._sessions, "used": sorted(self._used)}))
-            part.replace(self._path)
+            write_whole(self._path, told.encode())

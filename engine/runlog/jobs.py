@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from engine.errors import SlotdeckError
 from engine.runlog.lock import take_flock, word_of_holder
+from engine.small_file import open_plain, write_whole
 from engine.text import one_line
 
 FOLDER = ".jobs"
@@ -113,12 +114,9 @@ class JobWriter:
     def _write(self) -> None:
         if self._fd < 0:
             return
-        part = self._folder / f".{self._name}.part"
+        told = replace(self._job, told_wall_s=self._clock())
         with suppress(OSError):
-            fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            with os.fdopen(fd, "wb") as file:
-                file.write(msgspec.json.encode(replace(self._job, told_wall_s=self._clock())))
-            part.replace(self._folder / f"{self._name}.json")
+            write_whole(self._folder / f"{self._name}.json", msgspec.json.encode(told))
 
 
 @contextmanager
@@ -182,15 +180,10 @@ def _files(folder: Path) -> list[Path]:
 
 def _read(path: Path) -> JobFile | None:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return None
-    try:
-        return msgspec.json.decode(os.read(fd, _MAX_BYTES), type=JobFile)
+        with open_plain(path) as file:
+            return msgspec.json.decode(file.read(_MAX_BYTES), type=JobFile)
     except (OSError, msgspec.DecodeError):
         return None
-    finally:
-        os.close(fd)
 
 
 def _forget(folder: Path) -> None:

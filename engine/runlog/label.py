@@ -9,15 +9,15 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import secrets
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
 
 from engine.errors import SlotdeckError
+from engine.small_file import open_plain, write_whole
 from engine.text import one_line
 
 NAME = "label.json"
@@ -39,15 +39,10 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def read_label(run_dir: Path) -> Label:
     """The label of a run; an empty one where there is none or it cannot be understood."""
     try:
-        fd = os.open(run_dir / NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return Label()
-    try:
-        label = msgspec.json.decode(os.read(fd, _MAX_BYTES), type=Label)
+        with open_plain(run_dir / NAME) as file:
+            label = msgspec.json.decode(file.read(_MAX_BYTES), type=Label)
     except (OSError, msgspec.DecodeError):
         return Label()
-    finally:
-        os.close(fd)
     return Label(
         tags=tuple(one_line(tag, TAG_CHARACTERS) for tag in label.tags[:MOST_TAGS]),
         note=one_line(label.note, NOTE_CHARACTERS),
@@ -66,7 +61,7 @@ def change_label(run_dir: Path, change: Callable[[Label], Label]) -> Label:
             before = read_label(run_dir)
             after = change(before)
             if after != before:
-                _write(run_dir, after)
+                write_whole(run_dir / NAME, msgspec.json.encode(after) + b"\n", durable=True)
     except OSError as error:
         raise SlotdeckError(
             f"{one_line(run_dir.name)} cannot be labelled: {error.strerror}", "check the run folder's owner"
@@ -123,19 +118,3 @@ def _alone(run_dir: Path) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
-
-
-def _write(run_dir: Path, label: Label) -> None:
-    """All of the new label or all of the old, whenever the machine stops."""
-    part = run_dir / f".{NAME}.{secrets.token_hex(4)}.part"
-    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(msgspec.json.encode(label) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(run_dir / NAME)
-    except OSError:
-        with suppress(OSError):
-            part.unlink()
-        raise

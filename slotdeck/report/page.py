@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import slotdeck
 from engine.errors import SlotdeckError
+from engine.small_file import write_whole
 from engine.text import one_line
 from slotdeck.report import charts, parts
 from slotdeck.report.markup import section, tag, words
@@ -24,12 +24,9 @@ def write_report(run_dir: Path, to: Path) -> None:
         SlotdeckError: the run has not begun, or the place cannot be written.
     """
     page = render(read_story(run_dir))
-    beside = to.with_name(f".{to.name}.{os.getpid()}")
     try:
-        beside.write_text(page, encoding="utf-8")
-        beside.replace(to)
+        write_whole(to, page.encode(), mode=0o666)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise SlotdeckError(
             f"{one_line(str(to), 1000)} cannot be written: {error.strerror}", "choose another --to"
         ) from None
