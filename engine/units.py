@@ -1,8 +1,9 @@
-"""Bytes, seconds, counts and rates: how they are written for people and read from them."""
+"""Bytes, seconds, moments, counts and rates: how they are written for people and read from them."""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from engine.errors import SlotdeckError
 
@@ -64,6 +65,12 @@ def format_duration(seconds: float | None) -> str:
     if whole < 86_400:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // 86_400} d {whole % 86_400 // 3600:02d} h"
+
+
+def format_moment(wall_s: float) -> str:
+    """Unix time as ISO 8601 in UTC: `2026-03-01T14:03:27.512Z`."""
+    moment = datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds")
+    return moment.replace("+00:00", "Z")
 
 
 def format_count(n: float | None) -> str:

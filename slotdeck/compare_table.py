@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.text import one_line
+from slotdeck.text_table import lined_up
 from tui.link.compare import fill
 from tui.state.compared import ComparedRun, common_x, differing_keys
 
@@ -30,7 +31,7 @@ def compare_table(paths: list[Path]) -> Iterator[str]:
                 _loss(run.value_at("mean loss", "tokens", at) if at is not None else None),
             )
         )  # fmt: skip
-    yield from _lines(rows)
+    yield from lined_up(rows)
     for run in runs:
         if run.fault:
             yield f"{one_line(run.name, 80)}: {run.fault}"
@@ -38,15 +39,9 @@ def compare_table(paths: list[Path]) -> Iterator[str]:
     if differing:
         yield ""
         heads = ("PROFILE", *(one_line(run.name, 40) for run in readable))
-        yield from _lines(
+        yield from lined_up(
             [heads, *((key, *(one_line(v, 40) or "-" for v in values)) for key, values in differing)]
         )
-
-
-def _lines(rows: list[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _loss(value: float | None) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.errors import SlotdeckError
-from engine.runlog.catalog import find_run, summarise
+from engine.runlog.catalog import find_run
 from engine.runlog.lock import is_live
+from engine.runlog.summary import summarise
 from engine.text import one_line
 from slotdeck import start
 from slotdeck.say import note, say
@@ -18,7 +19,14 @@ Say = Callable[[str], None]
 
 
 def train(
-    name: str, sets: Sequence[str], runs_dir: Path, *, detach: bool, plain: bool, thin: bool = False, restarts: int = 0
+    name: str,
+    sets: Sequence[str],
+    runs_dir: Path,
+    *,
+    detach: bool,
+    plain: bool,
+    thin: bool = False,
+    restarts: int = 0,
 ) -> int:
     """Start a new run and watch it. Returns the exit code."""
     profile = start.prepare_profile(name, sets, lambda folder: build_demo_data(folder, runs_dir))
@@ -27,7 +35,14 @@ def train(
 
 
 def resume(
-    run: str, sets: Sequence[str], runs_dir: Path, *, detach: bool, plain: bool, thin: bool = False, restarts: int = 0
+    run: str,
+    sets: Sequence[str],
+    runs_dir: Path,
+    *,
+    detach: bool,
+    plain: bool,
+    thin: bool = False,
+    restarts: int = 0,
 ) -> int:
     """Go on with a run and watch it. Returns the exit code."""
     run_dir = find_run(run, runs_dir)

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from engine.runlog.catalog import RunSummary, list_runs
+from engine.runlog.catalog import list_runs
 from engine.runlog.label import Label, check_tag, read_label
+from engine.runlog.summary import RunSummary
 from engine.text import one_line
 from engine.units import counted, format_bytes
 from slotdeck.terminal import command_line
+from slotdeck.text_table import lined_up
 
 _HEADS = ("RUN", "STATE", "STEP", "LOSS", "VAL", "STARTED", "SIZE", "")
 WHY_CHARACTERS = 100
@@ -35,10 +37,7 @@ def runs_table(runs_dir: Path, tags: Sequence[str] = (), everything: bool = Fals
     fit = [(run, label) for run, label in runs if wanted <= set(label.tags)]
     shown = [(run, label) for run, label in fit if everything or run.live or not label.archived]
     if shown:
-        rows = [_HEADS, *(_row(run, label) for run, label in shown)]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
-        for row in rows:
-            yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        yield from lined_up([_HEADS, *(_row(run, label) for run, label in shown)])
     elif not fit:
         yield f"none of {counted(len(runs), 'run')} is tagged {' '.join(f'#{tag}' for tag in sorted(wanted))}"
     if hidden := len(fit) - len(shown):

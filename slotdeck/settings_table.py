@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from slotdeck.text_table import lined_up
 from tui.config import FILE, Config
 from tui.config_path import config_path
 from tui.settings import OPTIONS
@@ -18,9 +19,7 @@ def settings_lines(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
     for place, changes in config.keys.items():
         where = f"keys.{place}" if place else "keys"
         rows += [(f"{where}.{action}", keys, FILE, "") for action, keys in changes.items()]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for row in rows:
-        yield "  ".join(text.ljust(width) for text, width in zip(row, (*widths, 0), strict=True)).rstrip()
+    yield from lined_up(rows)
     path = config_path(environ)
     yield ""
     yield f"file: {path}{'' if path.exists() else '  (not there)'}"

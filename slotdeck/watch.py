@@ -10,7 +10,6 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -20,7 +19,7 @@ from engine.protocol.codec import decode
 from engine.runlog.index import History
 from engine.runlog.reader import Entry, LogReader
 from engine.text import one_line, sanitise
-from engine.units import format_bytes, format_duration
+from engine.units import format_bytes, format_duration, format_moment
 from slotdeck.plain import is_at_work
 from slotdeck.told import told
 
@@ -172,11 +171,10 @@ class _Json:
         self._say = say
 
     def report(self, entry: Entry, event: e.Event) -> None:
-        moment = datetime.fromtimestamp(entry.wall_s, UTC).isoformat(timespec="milliseconds")
         row = {
             "seq": entry.seq,
             "kind": type(event).__name__,
-            "time": moment.replace("+00:00", "Z"),
+            "time": format_moment(entry.wall_s),
             "fields": _plain(event),
         }
         self._say(json.dumps(row, ensure_ascii=False, allow_nan=False))

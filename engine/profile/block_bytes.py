@@ -1,7 +1,8 @@
 """What one block holds while it trains, byte by byte, from the layouts that the engine uses.
 
-Called by `engine.profile.levers`; tests hold each figure equal to what a real run and real tensors say. The decoder's
-block: four matrices of 12 d^2 values together, biases and norms beside them, `d` the model's width.
+Called by `engine.profile.levers` and `engine.profile.forecast`; tests hold each figure equal to what a real run and
+real tensors say. The decoder's block: four matrices of 12 d^2 values together, biases and norms beside them, `d` the
+model's width.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ SMALLEST = 4096
 """A matrix of fewer values keeps fp32 states."""
 CODES = 256
 """Entries of the table that says what the 8-bit codes mean, one for each of the two means."""
+NARROW = ("bf16", "fp16", "fp8")
+"""Compute types that keep 2 bytes a value for backward."""
 COUNTER = 4
 """The number of updates, fp32, beside each tensor's states."""
 
@@ -57,7 +60,7 @@ def activation_bytes(model: Model, tokens: int, precision: str, weights: str = "
     the one they are kept in. The count of Korthikanti et al. 2022, "Reducing Activation Recomputation", with an
     attention that keeps no scores and without dropout's masks.
     """
-    d, value = model.n_embd, 4 if precision == "fp32" else 2
+    d, value = model.n_embd, 2 if precision in NARROW else 4
     cast = 2 * matrix_values(model) if value == 2 and weights == "fp32" else 0
     return tokens * (8 * d + 14 * value * d + 4 * (4 + model.n_head)) + cast
 
@@ -65,6 +68,20 @@ def activation_bytes(model: Model, tokens: int, precision: str, weights: str = "
 def input_bytes(model: Model, tokens: int) -> int:
     """The stream as it comes into a block: all that a recomputed one keeps."""
     return 4 * tokens * model.n_embd
+
+
+def activations_held(blocks: float, again: float, whole: int, inputs: int) -> int:
+    """What blocks keep for backward at a step's worst moment.
+
+    Args:
+        blocks: at work.
+        again: how many of them compute their activations again, one at a time.
+        whole: `activation_bytes` of one.
+        inputs: `input_bytes` of one.
+    """
+    if again <= 1:
+        return int(blocks * whole)
+    return int((blocks - again + 1) * whole + (again - 1) * inputs)
 
 
 def _adamw(values: int) -> int:

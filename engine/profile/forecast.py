@@ -12,8 +12,6 @@ from engine.profile import block_bytes as block
 from engine.profile.derive import padded_vocab, stem_params, train_seq_len
 from engine.profile.schema import Profile
 
-NARROW = ("bf16", "fp16", "fp8")
-
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
@@ -47,15 +45,12 @@ def forecast(profile: Profile, vocab_size: int) -> Forecast:
 
 
 def _activations(profile: Profile) -> int:
-    """Of the blocks: `L a`, or with r of them recomputed `(L - r + 1) a + (r - 1) x`, as in `levers`."""
+    """Of the blocks."""
     model = profile.model
     tokens = profile.train.batch_size * train_seq_len(profile)
-    compute = "bf16" if profile.precision.compute in NARROW else "fp32"
-    whole = block.activation_bytes(model, tokens, compute, profile.precision.weights)
+    whole = block.activation_bytes(model, tokens, profile.precision.compute, profile.precision.weights)
     again = min(profile.train.recompute, model.n_layer)
-    if not again:
-        return model.n_layer * whole
-    return (model.n_layer - again + 1) * whole + (again - 1) * block.input_bytes(model, tokens)
+    return block.activations_held(model.n_layer, again, whole, block.input_bytes(model, tokens))
 
 
 def _head(profile: Profile, vocab_size: int) -> int:

@@ -25,8 +25,6 @@ from engine.profile import block_bytes as block
 from engine.profile.derive import train_seq_len
 from engine.profile.schema import Profile
 
-NARROW = ("bf16", "fp16", "fp8")
-
 
 @dataclass(frozen=True, slots=True)
 class Situation:
@@ -98,9 +96,7 @@ def block_activations(now: Situation, recompute: int, precision: str = "") -> in
     inputs = block.input_bytes(model, tokens)
     blocks = min(now.working, now.slots)
     again = recompute * blocks / now.slots if now.slots else 0.0
-    if again <= 1:
-        return int(blocks * whole)
-    return int((blocks - again + 1) * whole + (again - 1) * inputs)
+    return block.activations_held(blocks, again, whole, inputs)
 
 
 # -- weights, gradients and states -----------------------------------------------------------------------
@@ -131,7 +127,7 @@ def _of_states(now: Situation) -> Iterator[Lever]:
         )  # fmt: skip
     narrow = now.profile.precision.weights == "bf16"
     values = 2 * block.matrix_values(now.profile.model)
-    cast = values if now.precision in NARROW else 0
+    cast = values if now.precision in block.NARROW else 0
     yield Lever(
         "bf16 weights", int(now.slots * values + _gradient_blocks(now) * values + min(now.working, now.slots) * cast),
         True, "2 bytes in place of 4 for each value of a block's matrix, and of its gradient",
@@ -189,7 +185,7 @@ def _of_activations(now: Situation) -> Iterator[Lever]:
             blocked="in use" if now.recompute >= count else "",
         )  # fmt: skip
     yield _smaller_batch(now)
-    narrow = now.precision in NARROW
+    narrow = now.precision in block.NARROW
     saves = int((held - block_activations(now, now.recompute, "bf16")) * share)
     yield Lever(
         "bf16 compute", 0 if narrow else max(0, saves), False,

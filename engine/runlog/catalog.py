@@ -12,8 +12,6 @@ from engine.errors import SlotdeckError, nearest
 from engine.runlog.summary import RunSummary, summarise
 from engine.text import one_line
 
-__all__ = ["RunSummary", "create_run", "find_run", "is_run_dir", "list_runs", "run_dirs", "summarise"]
-
 
 def create_run(
     runs_dir: Path, profile_name: str, profile_toml: str, now: float | datetime, token: str

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from engine.protocol.frames import MAX_PAYLOAD
 from engine.runlog.scan import Scan
 from engine.runlog.segment import FILE_MAGIC, read_header, read_segment, segment_paths
 from engine.text import sanitise
+from engine.units import format_moment
 
 Schema = dict[str, list[list[str]]]
 
@@ -42,7 +42,7 @@ def dump(run_dir: Path) -> Iterator[str]:
                 {
                     "kind": "SegmentHeader",
                     "segment": path.name,
-                    "time": _time(header.wall_s),
+                    "time": format_moment(header.wall_s),
                     "run_id": header.run_id,
                     "format": header.format,
                     "protocol": f"{header.major}.{header.minor}",
@@ -64,7 +64,7 @@ def dump(run_dir: Path) -> Iterator[str]:
                     {"kind": "Missing", "from_seq": next_seq, "to_seq": seq - 1, "events": seq - next_seq}
                 )
             next_seq = seq + 1
-            time = _time(header.wall_of(t_ns)) if header else None
+            time = format_moment(header.wall_of(t_ns)) if header else None
             yield _line(
                 {"seq": seq, "kind": names.kind(kind), "time": time, "fields": names.fields(kind, payload)}
             )
@@ -129,11 +129,6 @@ def _plain(value: Any) -> Any:
             return value
         case _:
             return repr(value)
-
-
-def _time(wall_s: float) -> str:
-    moment = datetime.fromtimestamp(wall_s, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -8,7 +8,6 @@ version or of another user counts as none, and of two homes that write it the la
 from __future__ import annotations
 
 import os
-import secrets
 from array import array
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from engine.errors import SlotdeckError
 from engine.runlog.catalog import run_dirs
 from engine.runlog.packed import floats, to_bytes
 from engine.runlog.summary import Followed, RunSummary, Telling, presence_of, size_of, summary_of
+from engine.small_file import open_plain, write_whole
 
 NAME = ".catalog"
 FORMAT = 1
@@ -48,6 +48,13 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     size_bytes: int = 0
 
 
+_TOLD = (
+    "profile_name", "total_steps", "begun", "step", "state", "outcome", "reason", "loss", "val_loss", "best_val_loss",
+    "best_step", "span",
+)  # fmt: skip
+"""What of it is a `Telling`'s, by the same names."""
+
+
 class Page(msgspec.Struct, frozen=True):
     """The file."""
 
@@ -55,7 +62,7 @@ class Page(msgspec.Struct, frozen=True):
     runs: dict[str, Kept]
 
 
-class Catalog:
+class RememberedRuns:
     """The runs of one folder. One thread at a time."""
 
     def __init__(self, runs_dir: Path) -> None:
@@ -132,63 +139,26 @@ class Catalog:
             return
         self._changed = False
         ended = {name: kept for name, kept in self._kept.items() if kept.stamp}
-        part = self.runs_dir / f"{NAME}.{secrets.token_hex(4)}.part"
-        try:
-            fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            with os.fdopen(fd, "wb") as file:
-                file.write(msgspec.msgpack.encode(Page(FORMAT, ended)))
-            part.replace(self.runs_dir / NAME)
-        except OSError:
-            with suppress(OSError):
-                part.unlink()
+        with suppress(OSError):
+            write_whole(self.runs_dir / NAME, msgspec.msgpack.encode(Page(FORMAT, ended)))
 
 
 def _kept(telling: Telling, stamp: Stamp, size_stamp: Stamp, size_bytes: int) -> Kept:
-    return Kept(
-        stamp=stamp,
-        profile_name=telling.profile_name,
-        total_steps=telling.total_steps,
-        begun=telling.begun,
-        step=telling.step,
-        state=telling.state,
-        outcome=telling.outcome,
-        reason=telling.reason,
-        loss=telling.loss,
-        val_loss=telling.val_loss,
-        best_val_loss=telling.best_val_loss,
-        best_step=telling.best_step,
-        span=telling.span,
-        curve=to_bytes(array("d", telling.curve)),
-        size_stamp=size_stamp,
-        size_bytes=size_bytes,
-    )
+    told = {name: getattr(telling, name) for name in _TOLD}
+    curve = to_bytes(array("d", telling.curve))
+    return Kept(stamp=stamp, curve=curve, size_stamp=size_stamp, size_bytes=size_bytes, **told)
 
 
 def _telling(kept: Kept) -> Telling:
     losses = list(floats(kept.curve))
-    return Telling(
-        profile_name=kept.profile_name,
-        total_steps=kept.total_steps,
-        begun=kept.begun,
-        step=kept.step,
-        state=kept.state,
-        outcome=kept.outcome,
-        reason=kept.reason,
-        loss=kept.loss,
-        val_loss=kept.val_loss,
-        best_val_loss=kept.best_val_loss,
-        best_step=kept.best_step,
-        span=kept.span,
-        steps=list(range(len(losses))),
-        losses=losses,
-    )
+    told = {name: getattr(kept, name) for name in _TOLD}
+    return Telling(steps=list(range(len(losses))), losses=losses, **told)
 
 
 def _read(path: Path) -> dict[str, Kept]:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(fd, "rb") as file:
-            if os.fstat(fd).st_uid != os.getuid():
+        with open_plain(path) as file:
+            if os.fstat(file.fileno()).st_uid != os.getuid():
                 return {}
             page = msgspec.msgpack.decode(file.read(_MAX_BYTES), type=Page)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):

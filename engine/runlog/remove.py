@@ -15,6 +15,7 @@ from engine.errors import SlotdeckError
 from engine.runlog.catalog import is_run_dir
 from engine.runlog.lock import RunLock, is_live
 from engine.runlog.restarts import kept_going
+from engine.runlog.summary import files_below
 from engine.text import one_line
 
 GOING = ".deleted-"
@@ -23,15 +24,7 @@ GOING = ".deleted-"
 
 def freed_bytes(run_dir: Path) -> int:
     """What the disk gets back: a file that another run shares stays."""
-    total = 0
-    for base, _, files in os.walk(run_dir):
-        for name in files:
-            try:
-                info = os.lstat(os.path.join(base, name))
-            except OSError:
-                continue
-            total += info.st_size if info.st_nlink == 1 else 0
-    return total
+    return sum(info.st_size for info in files_below(run_dir) if info.st_nlink == 1)
 
 
 def delete_run(run_dir: Path, runs_dir: Path) -> None:

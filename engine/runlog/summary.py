@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -237,15 +238,18 @@ def summary_of(
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all files below; what vanishes meanwhile counts nothing."""
-    total = 0
+    """Bytes of all files below."""
+    return sum(info.st_size for info in files_below(folder))
+
+
+def files_below(folder: Path) -> Iterator[os.stat_result]:
+    """What the disk says of every file below; those that vanish meanwhile are left out."""
     for base, _, files in os.walk(folder):
         for name in files:
             try:
-                total += os.lstat(os.path.join(base, name)).st_size
+                yield os.lstat(os.path.join(base, name))
             except OSError:
                 continue
-    return total
 
 
 def _parent_of(run_dir: Path) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
 from engine.text import sanitise
+from engine.units import format_moment
 from slotdeck.export_run import tables as t
 from slotdeck.export_run.facts import RunFacts
 from slotdeck.export_run.tables import ON_FINAL_BRANCH, Row, Table
@@ -91,12 +91,8 @@ class _LossCurve:
             if self._count % self._every == 0:
                 self._writer.writerow(
                     (row[step], row[tokens], round(row[since], 3), row[loss], row[ema], self._val_loss, row[lr],
-                     _iso(row[wall]))
+                     format_moment(row[wall]))
                 )  # fmt: skip
-
-
-def _iso(wall_s: float) -> str:
-    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @lru_cache(4096)  # the same reasons and names come again and again
@@ -109,4 +105,4 @@ def _bool(value: bool) -> str:
     return "true" if value else "false"
 
 
-_SHOWN: dict[str, Callable[[Any], object]] = {"time": _iso, "string": _cell, "bool": _bool}
+_SHOWN: dict[str, Callable[[Any], object]] = {"time": format_moment, "string": _cell, "bool": _bool}

@@ -72,7 +72,7 @@ def export_run(
     """
     for name in formats:
         _check_free(to / name, overwrite)
-    facts, _ = read_facts(run_dir)
+    facts = read_facts(run_dir)
     try:
         with ExitStack() as places:
             folders = {name: places.enter_context(staged(to / name, option="--to")) for name in formats}

@@ -8,11 +8,11 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from engine.errors import SlotdeckError
+from engine.profile.dotted import dotted
 from engine.profile.schema import Profile
 from engine.protocol import events as e
 from engine.protocol.codec import decode
@@ -50,8 +50,8 @@ class RunFacts:
         return step <= self.line.get(branch, -1)
 
 
-def read_facts(run_dir: Path) -> tuple[RunFacts, History]:
-    """The facts, and the history they were read from.
+def read_facts(run_dir: Path) -> RunFacts:
+    """As far as the log goes now.
 
     Raises:
         SlotdeckError: the run has no event yet, or its log cannot be read.
@@ -82,7 +82,7 @@ def read_facts(run_dir: Path) -> tuple[RunFacts, History]:
             case _:
                 pass
     began_wall_s, ended_wall_s = history.span
-    facts = RunFacts(
+    return RunFacts(
         run_id=run_dir.resolve().name,
         lives=lives,
         line=forks.line(),
@@ -94,7 +94,6 @@ def read_facts(run_dir: Path) -> tuple[RunFacts, History]:
         ended=ended,
         evaluations=evaluations,
     )
-    return facts, history
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +112,11 @@ class Setting:
 def settings(profile_toml: str) -> list[Setting]:
     """The settings in a resolved profile, in its order; none if it is no TOML."""
     try:
-        given = _flat(tomllib.loads(profile_toml))
+        given = dotted(tomllib.loads(profile_toml))
     except tomllib.TOMLDecodeError:
         return []
-    defaults = _flat(msgspec.to_builtins(Profile()))
+    defaults = dotted(msgspec.to_builtins(Profile()))
     return [Setting(key, _told(value), _told(defaults.get(key, ""))) for key, value in given.items()]
-
-
-def _flat(table: dict[str, Any], above: str = "") -> dict[str, Any]:
-    rows: dict[str, Any] = {}
-    for key, value in table.items():
-        if isinstance(value, dict):
-            rows.update(_flat(value, f"{above}{key}."))
-        else:
-            rows[above + key] = value
-    return rows
 
 
 def _told(value: object) -> str:

@@ -20,10 +20,10 @@ from slotdeck.export_run import tables as t
 from slotdeck.export_run.facts import RunFacts
 from slotdeck.export_run.tables import ON_FINAL_BRANCH, TAGS, VAL_LOSS, Row, Table
 from slotdeck.export_run.tfrecord import scalar_records, text_record, version_record
+from tui.state.memory_history import OWN
 
 _SEQ, _WALL, _STEP, _BRANCH = 0, 1, 4, 5
 _TEXT_LIMIT = 1 << 16
-_MEMORY = ("weights", "gradients", "optimizer", "activations", "cache")
 _GPU = ("utilisation", "memory_used_bytes", "power_w", "temperature_c")
 _SLOT = ("grad_norm", "weight_norm", "update_norm", "forward_ms", "backward_ms")
 
@@ -93,7 +93,7 @@ class TensorboardFiles:
         self._scalars(t.EVALUATIONS, rows, {"loss": VAL_LOSS})
 
     def _memory(self, rows: list[Row]) -> None:
-        self._scalars(t.MEMORY, rows, {name: f"memory/{name}" for name in _MEMORY})
+        self._scalars(t.MEMORY, rows, {name: f"memory/{name}" for name in OWN})
 
     def _gpus(self, rows: list[Row]) -> None:
         self._by(t.GPUS, rows, "gpu", lambda index: {name: f"gpu_{index}/{name}" for name in _GPU})

@@ -12,9 +12,9 @@ from engine.protocol import events as e
 from slotdeck.report.markup import tag, words
 from slotdeck.report.plot import Plot, Point, steps_axis
 from slotdeck.report.story import Story
+from tui.state.memory_history import OWN, own_bytes
 
 GIB = 1 << 30
-PARTS = ("weights", "gradients", "optimizer", "activations", "cache")
 WATERFALL_COLUMNS = 240
 _DOTS = 120
 """More evaluations are a line only."""
@@ -126,15 +126,15 @@ def memory_chart(story: Story) -> str:
         return ""
     if len(splits) == 1:
         splits = [splits[0], _at(splits[0], story.end_step)]
-    top = max(sum(getattr(m, part) for part in PARTS) for m in splits) / GIB
+    top = max(map(own_bytes, splits)) / GIB
     plot = Plot(story.end_step, 0.0, top * 1.08 or 1.0)
     below = [0.0] * len(splits)
-    for number, part in enumerate(PARTS):
+    for number, part in enumerate(OWN):
         above = [floor + getattr(m, part) / GIB for floor, m in zip(below, splits, strict=True)]
         points = [Point(m.step, lo, hi, hi) for m, lo, hi in zip(splits, below, above, strict=True)]
         plot.band(points, f"part p{number}")
         below = above
-    shown = [(f"part p{number}", part, True) for number, part in enumerate(PARTS)]
+    shown = [(f"part p{number}", part, True) for number, part in enumerate(OWN)]
     return plot.html("Memory of the training device", "GiB", ticks=3) + legend(shown)
 
 

@@ -50,7 +50,6 @@ class Story:
     prunes: list[e.Pruned] = field(default_factory=list)
     probes: list[e.Probed] = field(default_factory=list)
     returns: list[e.WentBack] = field(default_factory=list)
-    pauses: list[tuple[float, e.StateChanged]] = field(default_factory=list)
     plans: list[e.SlotPlanned] = field(default_factory=list)
     memory: list[e.MemorySplit] = field(default_factory=list)
     measured: e.SlotsMeasured | None = None
@@ -73,7 +72,7 @@ def read_story(run_dir: Path) -> Story:
     Raises:
         SlotdeckError: it has not begun, or its log cannot be read.
     """
-    facts, _ = read_facts(run_dir)
+    facts = read_facts(run_dir)
     story = Story(facts, History(run_dir).tracks)
     asked: dict[tuple[str, str], int] = {}
     sampled_at = dict.fromkeys(SAMPLED, -1)
@@ -113,8 +112,6 @@ def _take(story: Story, asked: dict[tuple[str, str], int], wall_s: float, event:
             story.probes.append(event)
         case e.WentBack():
             story.returns.append(event)
-        case e.StateChanged():
-            story.pauses.append((wall_s, event))
         case e.SlotPlanned():
             story.plans.append(event)
         case e.MemorySplit():

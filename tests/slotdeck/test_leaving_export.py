@@ -277,6 +277,6 @@ def test_the_real_wandb_would_sync_it(exported: Path) -> None:
 
 
 def test_facts_know_the_line_that_leads_to_the_end(tmp_path: Path) -> None:
-    facts, _ = read_facts(went_back(tmp_path))
+    facts = read_facts(went_back(tmp_path))
     assert facts.line[0] == 20
     assert (facts.leads(0, 21), facts.leads(1, 21)) == (False, True)

@@ -20,7 +20,7 @@ from engine.profile.derive import slot_params
 from engine.profile.load import load_profile
 from engine.profile.shelf import ProfileFile, list_profiles
 from engine.runlog.label import Label, change_label, noted, read_label, tagged
-from engine.runlog.remembered import Catalog
+from engine.runlog.remembered import RememberedRuns
 from engine.runlog.remove import check_deletable, delete_run, freed_bytes
 from engine.runlog.summary import RunSummary
 from engine.text import one_line
@@ -39,7 +39,7 @@ class HomeReader:
 
     def __init__(self, runs_dir: Path) -> None:
         self.runs_dir = runs_dir
-        self._catalog: Catalog | None = None
+        self._catalog: RememberedRuns | None = None
         self._rows: dict[Path, RunRow] = {}
         self._sizes: dict[Path, int] = {}
         self._profiles: tuple[ProfileRow, ...] = ()
@@ -51,7 +51,7 @@ class HomeReader:
         Raises:
             SlotdeckError: the folder cannot be read.
         """
-        catalog = self._catalog = self._catalog or Catalog(self.runs_dir)
+        catalog = self._catalog = self._catalog or RememberedRuns(self.runs_dir)
         paths = catalog.paths()
         everything = self._looks % ALL_EVERY == 0
         if everything:
@@ -101,11 +101,11 @@ class HomeReader:
 
     # -- reading -----------------------------------------------------------------------------------------
 
-    def _look(self, catalog: Catalog, paths: Iterable[Path]) -> None:
+    def _look(self, catalog: RememberedRuns, paths: Iterable[Path]) -> None:
         for path in paths:
             self._rows[path] = _run_row(catalog.look(path), read_label(path), self._sizes.get(path))
 
-    def _in_pieces(self, catalog: Catalog, paths: Sequence[Path]) -> Iterator[HomeView]:
+    def _in_pieces(self, catalog: RememberedRuns, paths: Sequence[Path]) -> Iterator[HomeView]:
         shown_s = time.monotonic()
         for path in paths:
             self._look(catalog, (path,))
@@ -115,7 +115,7 @@ class HomeReader:
         if paths:
             yield self._view()
 
-    def _sized(self, catalog: Catalog, paths: Sequence[Path]) -> Iterator[HomeView]:
+    def _sized(self, catalog: RememberedRuns, paths: Sequence[Path]) -> Iterator[HomeView]:
         shown_s, news = time.monotonic(), False
         for path in paths:
             size = catalog.size(path)

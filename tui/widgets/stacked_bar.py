@@ -11,9 +11,9 @@ from typing import ClassVar
 
 from engine.protocol.events import MemorySplit
 from tui.state.formatting import size
+from tui.state.memory_history import OWN, own_bytes
 from tui.widgets.lines import Lines, Pieces, justified, length
 
-OWN = ("weights", "gradients", "optimizer", "activations", "cache")
 PARTS = (*OWN, "other", "free")
 LETTERS = {
     "weights": "W",
@@ -25,7 +25,7 @@ LETTERS = {
     "free": "·",
 }
 """Written into the bar, so that the parts are told apart without colour."""
-SHORT = {"gradients": "grads", "optimizer": "optim", "activations": "activs"}
+SHORT = {"gradients": "grads", "optimizer": "optim", "activations": "acts"}
 """Names for a legend with little room."""
 
 WHOLE_DEVICE_FROM = 0.2
@@ -43,7 +43,7 @@ class MemoryView:
     @property
     def own_bytes(self) -> int:
         """What the run holds."""
-        return sum(num_bytes for _, num_bytes in self._own())
+        return own_bytes(self.split) if self.split is not None else 0
 
     @property
     def free_bytes(self) -> int | None:
@@ -59,13 +59,10 @@ class MemoryView:
         split, free = self.split, self.free_bytes
         if split is None:
             return []
-        own = self._own()
+        own = [(name, getattr(split, name)) for name in OWN]
         if free is None or self.own_bytes < WHOLE_DEVICE_FROM * (split.total or 0):
             return own
         return [*own, ("other", split.other or 0), ("free", free)]
-
-    def _own(self) -> list[tuple[str, int]]:
-        return [(name, getattr(self.split, name)) for name in OWN] if self.split is not None else []
 
 
 class StackedBar(Lines[MemoryView]):

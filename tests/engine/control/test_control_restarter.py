@@ -16,9 +16,9 @@ from engine.control.restarter import Restarter, life_since
 from engine.errors import SlotdeckError
 from engine.protocol import events as e
 from engine.protocol.codec import decode
-from engine.runlog.catalog import summarise
 from engine.runlog.reader import LogReader
 from engine.runlog.restarts import RestartsLock, kept_going
+from engine.runlog.summary import summarise
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 30.0

@@ -16,9 +16,10 @@ from fake_run import FakeRun, write_fake_run
 
 from engine.errors import SlotdeckError
 from engine.protocol.events import RunEnded
-from engine.runlog.catalog import create_run, find_run, list_runs, summarise
+from engine.runlog.catalog import create_run, find_run, list_runs
 from engine.runlog.lock import RunLock, is_live
 from engine.runlog.segment import segment_paths
+from engine.runlog.summary import summarise
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 21, 9, 0, 0, tzinfo=UTC)

@@ -16,7 +16,7 @@ from engine.runlog.catalog import find_run, list_runs
 from engine.runlog.label import NAME, Label, change_label, noted, read_label, tagged
 from engine.runlog.lock import RunLock
 from engine.runlog.remembered import NAME as CATALOG
-from engine.runlog.remembered import Catalog
+from engine.runlog.remembered import RememberedRuns
 from engine.runlog.remove import delete_run, freed_bytes
 
 
@@ -88,11 +88,11 @@ def test_only_a_dead_run_of_the_folder_itself_can_be_deleted(runs_dir: Path, tmp
 
 
 def test_what_is_over_is_remembered_until_its_log_changes(runs_dir: Path) -> None:
-    first = Catalog(runs_dir)
+    first = RememberedRuns(runs_dir)
     rows = [first.look(path) for path in first.paths()]
     sizes = [first.size(path) for path in first.paths()]
     first.save()
-    again = Catalog(runs_dir)
+    again = RememberedRuns(runs_dir)
     assert [again.remembered(path) is not None for path in again.paths()] == [True] * 12
     listed = list_runs(runs_dir)
     assert [again.look(path) for path in again.paths()] == [
@@ -110,7 +110,7 @@ def test_what_is_over_is_remembered_until_its_log_changes(runs_dir: Path) -> Non
 
 
 def test_a_live_run_is_never_remembered_as_over(runs_dir: Path) -> None:
-    catalog = Catalog(runs_dir)
+    catalog = RememberedRuns(runs_dir)
     path = catalog.paths()[0]
     before = catalog.look(path).outcome
     assert not catalog.look(path).live
@@ -123,15 +123,15 @@ def test_a_live_run_is_never_remembered_as_over(runs_dir: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"torn", b"\x82\xa6format\x01\xa4runs\x81\xa1x\x90"])
 def test_a_damaged_catalog_counts_as_none_and_is_written_anew(runs_dir: Path, content: bytes) -> None:
     (runs_dir / CATALOG).write_bytes(content)
-    catalog = Catalog(runs_dir)
+    catalog = RememberedRuns(runs_dir)
     rows = [catalog.look(path) for path in catalog.paths()]
     assert {row.outcome for row in rows} == {"finished", "stopped", "failed", "killed"}
     catalog.save()
-    assert Catalog(runs_dir).remembered(rows[0].path) is not None
+    assert RememberedRuns(runs_dir).remembered(rows[0].path) is not None
 
 
 def test_two_homes_may_write_the_catalog_and_one_forgets_what_the_other_deleted(runs_dir: Path) -> None:
-    one, two = Catalog(runs_dir), Catalog(runs_dir)
+    one, two = RememberedRuns(runs_dir), RememberedRuns(runs_dir)
     for catalog in (one, two):
         for path in catalog.paths():
             catalog.look(path)
@@ -139,7 +139,7 @@ def test_two_homes_may_write_the_catalog_and_one_forgets_what_the_other_deleted(
     delete_run(one.paths()[0], runs_dir)
     assert len(two.paths()) == 11
     two.save()
-    assert len(Catalog(runs_dir)._kept) == 11
+    assert len(RememberedRuns(runs_dir)._kept) == 11
 
 
 def test_the_best_validation_loss_is_the_lowest_one(tmp_path: Path) -> None:
