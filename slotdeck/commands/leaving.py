@@ -57,9 +57,7 @@ def report(
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FILE.html", help="The page to make; else RUN.html here.")
     ] = None,
-    open_with: Annotated[
-        str, typer.Option("--open", metavar="yes|no", help="Show it in the browser.")
-    ] = "no",
+    show: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
     runs_dir: Runs = RUNS,
 ) -> None:
@@ -71,8 +69,6 @@ def report(
     from slotdeck.report.page import write_report
     from slotdeck.terminal import shown_path
 
-    if open_with not in ("yes", "no"):
-        raise SlotdeckError(f"--open {open_with!r} is no choice", "use yes or no")
     run_dir = find_run(run, runs_dir)
     page = shown_path(to or Path(f"{run_dir.resolve().name}.html"))
     if page.exists() and not overwrite:
@@ -83,7 +79,7 @@ def report(
     say(
         f"{one_line(str(page), 1000)}: {format_bytes(page.stat().st_size)}, one page to look at in any browser"
     )
-    if open_with == "yes":
+    if show:
         import webbrowser
 
         webbrowser.open(page.resolve().as_uri())

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from engine.errors import SlotdeckError
+from engine.errors import SlotdeckError, nearest
 from slotdeck.options import RUNS, Runs, app
 from slotdeck.say import say
 
@@ -57,7 +57,6 @@ def config(
         lines = list(settings_lines(load(os.environ), os.environ))
         found = [line for line in lines if not key or line.split(" ")[0] == key]
         if not found:
-            from engine.errors import nearest
             from tui.settings import OPTIONS
 
             raise SlotdeckError(f"no setting {key!r}{nearest(key, list(OPTIONS))}", "see: slotdeck config")

@@ -133,8 +133,8 @@ def send(
 
     pause · resume · step [N] · stop [save=no] · checkpoint · rollback [CHECKPOINT|STEP|best] ·
     fork [CHECKPOINT|STEP|best] [KEY=VALUE] · lr VALUE|xFACTOR|schedule · batch SIZE|auto ·
-    recompute N · precision fp32|bf16|fp16 · policy NAME · pin SLOT [until=+N] · ban SLOT ·
-    release SLOT · prune SLOT|amount=N [dry_run=yes] · export · evaluate · sample [PROMPT] · note TEXT
+    recompute N · precision fp32|bf16|fp16|fp8 · policy NAME · pin SLOT [until=+N] · ban SLOT ·
+    release SLOT · prune SLOT|amount=N [dry_run=yes] · export · evaluate · probe · sample [PROMPT] · note TEXT
     """
     from engine.protocol.verbs import parse_command
     from engine.runlog.catalog import find_run
