@@ -13,7 +13,7 @@ from benchmarks.terminal.session import NAME
 REPORTS = 10_000
 PER_S = 30
 SECONDS = 5
-PANNING = "<" * 6 + ">" * 6
+PANNING = ">" * 6 + "<" * 6
 SCRUBBING = "\x1b[D" * 20 + "\x1b[C" * 20
 
 
@@ -25,7 +25,7 @@ def measure(work: Work) -> list[Row]:
     try:
         child.until(CURVE)
         child.quiet()
-        child.press(" \x1b[1;2D\x1b[1;2D")  # held, well within the run
+        child.press(" " + "\x1b[1;2C" * 9)  # held, well within the run
         child.quiet()
         child.press("w")
         child.quiet()

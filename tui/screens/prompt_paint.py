@@ -1,4 +1,7 @@
-"""Painting at once what a key or the mouse asked for, at most thirty times a second: a drag asks far more often."""
+"""Painting at once what a key or the mouse asked for, at most 45 times a second.
+
+Keys that are held come thirty times a second, and each is painted; a drag asks far more often.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ from collections.abc import Callable
 
 from textual.screen import Screen
 
-SHORTEST_S = 1 / 30
+SHORTEST_S = 1 / 45
 
 
 class PromptPaint:
-    """Calls `paint` now, or as soon as the last time is a thirtieth of a second ago."""
+    """Calls `paint` now, or as soon as the last time is SHORTEST_S ago."""
 
     def __init__(
         self, screen: Screen[None], paint: Callable[[], None], clock: Callable[[], float] = time.monotonic

@@ -123,13 +123,26 @@ class Series:
                 yield from curve.entries(first, min(last, end), enough)
                 first = max(first, last + 1)
 
+    def extremes(self, at: int | None = None) -> Iterator[tuple[int, float, float]]:
+        """`(step, low, high)` of every entry on the line to branch `at`, in order of steps."""
+        first = 0
+        for branch, last in sorted(self.forks.line(at).items()):
+            curve = self.branches.get(branch)
+            if curve is not None:
+                yield from (entry for entry in curve.extremes() if first <= entry[0] <= last)
+                first = max(first, last + 1)
+
     def abandoned(self, start: float, end: float, width: int, at: int | None = None) -> Columns:
-        """All that is not on that line: the ends of branches that the run went back from, and later branches."""
-        columns, line = Columns.empty(width), self.forks.line(at)
-        for branch, curve in self.branches.items():
-            last = line.get(branch, -1)
-            if last < end:
-                curve.draw(columns, start, end, last + 1, int(end))
+        """All that is not on that line: the ends of branches that the run went back from, and later branches.
+
+        No column at all where nothing is.
+        """
+        line = self.forks.line(at)
+        left = [(curve, line.get(branch, -1)) for branch, curve in self.branches.items()]
+        left = [(curve, last) for curve, last in left if last < min(end, curve.last_step)]
+        columns = Columns.empty(width if left else 0)
+        for curve, last in left:
+            curve.draw(columns, start, end, last + 1, int(end))
         return columns
 
     def points(self, at: int | None = None) -> Iterator[tuple[int, float, bool]]:

@@ -25,6 +25,8 @@ LETTER_EVERY = 24
 
 def paint_line(grid: Grid, columns: Columns, frame: Frame, style: Style, pattern: int = SOLID) -> None:
     """Lay a curve over the grid: where it has dots, they replace what was there."""
+    if not columns.low:
+        return
     canvas = Canvas(frame.cells, frame.rows)
     canvas.line(columns, frame.low, frame.high, frame.scale, pattern)
     for row, dots in zip(grid, canvas.rows, strict=True):
