@@ -9,12 +9,12 @@ from __future__ import annotations
 import gc
 import getpass
 import os
-import shlex
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from rich.text import Text
 from textual import on, work
@@ -31,6 +31,7 @@ from tui.keys import Place, rebind
 from tui.keys.key import name_of
 from tui.messages import (
     CompareAsked,
+    CsvAsked,
     HomeAsked,
     LaunchAsked,
     MomentOpened,
@@ -41,6 +42,7 @@ from tui.messages import (
     StartRefused,
 )
 from tui.settings import Settings
+from tui.state.start_command import start_command
 from tui.state.store import RunStore
 from tui.terminal.driver import driver_class
 from tui.terminal.painter import Painter
@@ -58,6 +60,14 @@ if TYPE_CHECKING:
 
     from tui.link.log_file import LogFile
     from tui.state.measured_log import MeasuredLog
+
+
+@runtime_checkable
+class Painting(Protocol):
+    """A screen that can be painted anew."""
+
+    def paint_all(self) -> None: ...
+
 
 Start = Callable[[str, tuple[str, ...]], Path]
 """Creates a run of a profile with some keys set, starts its engine and returns the run folder."""
@@ -131,6 +141,31 @@ class SlotdeckApp(App[int]):
         options["markup"] = False
         super().notify(one_line(message, 1024), **options)
 
+    def action_settings(self) -> None:
+        """The user's settings as a form."""
+        from tui.screens.settings_form import SettingsScreen
+        from tui.settings_file import SettingsFile
+
+        if self.screen.is_modal:
+            return
+        try:
+            file = SettingsFile(os.environ, self._use)
+        except SlotdeckError as error:
+            self.notify(str(error), severity="error")
+        else:
+            self.push_screen(SettingsScreen(file, getattr(self.screen, "place", None)))
+
+    def _use(self, settings: Settings) -> None:
+        """Settings that were changed meanwhile; the pace stays that of the start."""
+        self._settings = replace(settings, thin=self._settings.thin, refresh_hz=self._settings.refresh_hz)
+        self.theme = f"slotdeck-{settings.theme}"
+        write_bytes(settings.units)
+        self.set_keymap(rebind(settings.keys))
+        self.hints = Hints(state_path(os.environ)) if settings.hints else None
+        for screen in self.screen_stack:
+            if isinstance(screen, Painting):
+                screen.paint_all()
+
     def action_dark_light(self) -> None:
         """The other colours."""
         dark = "slotdeck-dark" if self._settings.light else f"slotdeck-{self._settings.theme}"
@@ -194,15 +229,30 @@ class SlotdeckApp(App[int]):
     def _pipelines(self, message: PipelinesAsked) -> None:
         self.push_screen(pipelines_screen(message.runs_dir, self._read_only))
 
+    @on(CsvAsked)
+    def _csv_asked(self, message: CsvAsked) -> None:
+        self.notify(f"writing what was logged of {message.path.name} as CSV …")
+        self._write_csv(message.path)
+
+    @work(thread=True)
+    def _write_csv(self, run_dir: Path) -> None:
+        from tui.link.csv_export import write_csv
+
+        try:
+            self.call_from_thread(self._csv_told, write_csv(run_dir), "information")
+        except (SlotdeckError, OSError) as error:
+            self.call_from_thread(self._csv_told, str(error), "error")
+
+    def _csv_told(self, said: str, severity: str) -> None:
+        self.clear_notifications()
+        self.notify(said, severity=severity, timeout=20)
+
     @on(ProfileChosen)
     def _profile_chosen(self, message: ProfileChosen) -> None:
         if self._read_only:
             self.notify("read-only: leave it and come back without --read-only to start runs")
         elif self._start is None:
-            words = shlex.join(
-                ["slotdeck", "train", message.name, *(w for s in message.sets for w in ("--set", s))]
-            )
-            self.notify(f"start it with: {words}")
+            self.notify(f"start it with: {start_command(message.name, message.sets)}")
         else:
             self._start_profile(message, self._start)
 

@@ -8,9 +8,9 @@ from typing import Literal, get_args
 Place = Literal["home", "launch", "pipelines", "live", "replay", "slots", "memory", "log", "compare"]
 """A screen that has keys. `slots`, `memory` and `log` are pages over a `live` or a `replay` deck."""
 Needs = Literal["", "control", "run", "profile"]
+PLACES: tuple[Place, ...] = get_args(Place)
 _FACTORS = {"speed", "magnify"}
 """Actions told by how much, where 1 changes nothing; others are told how far, where 0 does not."""
-PLACES: tuple[Place, ...] = get_args(Place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class Key:
     """Asks before it acts."""
     bar: int = 0
     """Rank in the key bar; 0: only in the help."""
+    also: str = ""
+    """What else somebody who wants this may type into the help or the palette; phrases after commas."""
 
     @property
     def first(self) -> str:

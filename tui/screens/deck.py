@@ -13,7 +13,7 @@ from textual.screen import Screen
 
 from engine.errors import SlotdeckError
 from tui.keys import Place
-from tui.messages import CompareAsked, HomeAsked, LaunchAsked, LineEntered, SlotHovered, SlotPicked
+from tui.messages import CompareAsked, CsvAsked, HomeAsked, LaunchAsked, LineEntered, SlotHovered, SlotPicked
 from tui.screens.chart_keys import ChartKeys
 from tui.screens.command_line import CommandLine
 from tui.screens.heading import heading as heading_of
@@ -65,7 +65,6 @@ class Deck(ChartKeys):
         """What the pages of slots and memory have read of the log; `None` before one was opened."""
         self._client_id = client_id
         self.settings = settings
-        self._period_s = settings.period_s
         self._clock = clock
 
     def compose(self) -> ComposeResult:
@@ -84,9 +83,10 @@ class Deck(ChartKeys):
 
     def on_mount(self) -> None:
         """Open the source beside the screen, and start painting; the run's name is in the first frame."""
-        self.query_one("#heading", TextRows).show([self.heading(self.app.size.width - 2)])
+        for row in self.query("#heading").results(TextRows):  # where the panels are there already
+            row.show([self.heading(self.app.size.width - 2)])
         self.run_worker(self._fill_store(), group="source")
-        self.set_interval(self._period_s, self.paint)
+        self.set_interval(self.settings.period_s, self.paint)
         self.store.when_answered = self._paint_soon
         self.call_after_refresh(self.paint)
 
@@ -243,6 +243,10 @@ class Deck(ChartKeys):
         """This run's profile as a form: to train it again with changes."""
         self.post_message(LaunchAsked(str(self.source.run_dir.absolute() / "profile.toml")))
 
+    def action_write_csv(self) -> None:
+        """What was logged as CSV, in the folder that one works in."""
+        self.post_message(CsvAsked(self.source.run_dir))
+
     def action_home(self) -> None:
         """All runs and profiles, over this one."""
         self.post_message(HomeAsked(self.source.run_dir.parent))
@@ -257,7 +261,11 @@ class Deck(ChartKeys):
 
     def action_command_line(self) -> None:
         """Type anything."""
-        self.query_one(CommandLine).open("", self.known)
+        self.action_fill("")
+
+    def action_fill(self, text: str) -> None:
+        """Open the line with so much typed already."""
+        self.query_one(CommandLine).open(text, self.known)
 
     def enter(self, text: str, asking: Screen[None] | None = None) -> None:
         """What a typed line means; `asking`: the page it was typed on, if not here."""

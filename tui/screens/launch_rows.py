@@ -6,7 +6,7 @@ import textwrap
 
 from textual.content import Content
 
-from engine.profile.fields import Field
+from engine.profile.fields import Field, as_text, value_of
 from engine.text import one_line
 from tui.state.form import FIRST, Form
 from tui.state.formatting import fit
@@ -134,6 +134,4 @@ def command_rows(command: str, width: int, rows: int) -> list[Content]:
 
 
 def _before(row: Field, form: Form) -> str:
-    from engine.profile.fields import as_text, value_of
-
     return as_text(value_of(form.base, row.key))

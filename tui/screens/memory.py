@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -15,10 +15,14 @@ from tui.screens.measured_page import MeasuredPage
 from tui.screens.views import memory_view
 from tui.state.memory_history import own_bytes
 from tui.state.situation import situation
+from tui.state.start_command import start_command
 from tui.widgets.lever_table import LeverTable, LeverTableView
 from tui.widgets.memory_area import MemoryArea, MemoryAreaView
 from tui.widgets.slot_bytes import SlotBytes, SlotBytesView
 from tui.widgets.stacked_bar import StackedBar
+
+if TYPE_CHECKING:
+    from tui.screens.deck import Deck
 
 ABOUT = {"memory", "slots", "run", "link"}
 """Topics of the store that change something here."""
@@ -45,9 +49,12 @@ class MemoryScreen(MeasuredPage):
     """
     BINDINGS: ClassVar[list[Binding]] = bindings("memory")  # type: ignore[assignment]
     place: Place = "memory"
-    selected = 0
-    _order: list[str] = []  # noqa: RUF012 - replaced, never changed
-    """Names of the levers as they stand in the rows."""
+
+    def __init__(self, deck: Deck) -> None:
+        super().__init__(deck)
+        self.selected = 0
+        self._order: list[str] = []
+        """Names of the levers as they stand in the rows."""
 
     def compose_page(self) -> ComposeResult:
         """The present split, what it was over the steps and by slot, the levers."""
@@ -123,8 +130,7 @@ class MemoryScreen(MeasuredPage):
 
     def _next_start(self, lever: Lever) -> str:
         name = self.store.run.profile_name if self.store.run is not None else "PROFILE"
-        sets = " ".join(f"--set {word}" for word in lever.setting.split())
-        return f"slotdeck train {name} {sets}"
+        return start_command(name, lever.setting.split())
 
     # -- choosing and pulling ----------------------------------------------------------------------------
 

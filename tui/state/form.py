@@ -6,7 +6,6 @@ Pure: it reads the profile's files and looks whether data is there, and starts n
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +16,8 @@ from engine.profile.fields import Field, as_text, fields, value_of
 from engine.profile.load import load_profile
 from engine.profile.schema import Profile
 from engine.profile.shelf import find_profile
+from tui.state.cycle import cycled
+from tui.state.start_command import start_command
 
 FIRST = (
     "name", "about", "data.dir", "train.steps", "train.batch_size", "train.accumulate", "optim.lr", "optim.name",
@@ -71,8 +72,7 @@ class Form:
 
     def turn(self, row: Field, way: int) -> None:
         """The next choice, or the one before."""
-        now = row.choices.index(self.text(row.key)) if self.text(row.key) in row.choices else 0
-        self.put(row.key, row.choices[(now + way) % len(row.choices)])
+        self.put(row.key, cycled(row.choices, self.text(row.key), way))
 
     def reset(self, key: str) -> None:
         """As the profile has it."""
@@ -87,9 +87,7 @@ class Form:
     @property
     def command(self) -> str:
         """What starts the same run from a shell."""
-        return shlex.join(
-            ["slotdeck", "train", shown_name(self.name), *(w for s in self.words for w in ("--set", s))]
-        )
+        return start_command(shown_name(self.name), self.words)
 
     @property
     def data_dir(self) -> Path:

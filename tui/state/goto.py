@@ -80,15 +80,23 @@ def parse_goto(text: str) -> Goto:
     Raises:
         SlotdeckError: none of the forms.
     """
-    line = text.strip().lower().removeprefix("goto").removeprefix("go to").strip()
-    if re.fullmatch(rf"(goto\s+)?{_NUMBER}M", text.strip()):  # with a small letter these are minutes
-        line = f"{float(line.removesuffix('m').replace(',', '')) * 1e6:+.0f}".removeprefix(
-            "" if line[0] == "+" else "+"
-        )
-    found = _ends(line) or _speed(line) or _stop(line) or _when(line) or _time(line) or _step(line)
+    typed = re.sub(r"(?i)^go ?to\b", "", text.strip()).strip()
+    line = typed.lower()
+    found = _step(typed) or _ends(line) or _speed(line) or _stop(line) or _when(line) or _time(line)
     if found is None:
         raise SlotdeckError(f"{text!r} is no place in the run", f"a replay cannot steer; try {FORMS}")
     return found
+
+
+def looked_for(text: str) -> When | ToStep | None:
+    """What a line typed in a live cockpit looks for; `None` where it is no such thing, a verb for example."""
+    if text.split(maxsplit=1)[:1] == ["step"]:  # a verb there
+        return None
+    try:
+        found = parse_goto(text)
+    except SlotdeckError:
+        return None
+    return found if isinstance(found, When | ToStep) else None
 
 
 def explain(text: str) -> str:
@@ -169,9 +177,10 @@ def _time(line: str) -> ToTime | None:
     return ToTime(sign * sum(float(number) * _UNITS[unit] for number, unit in parts), relative)
 
 
-def _step(line: str) -> ToStep | None:
-    match = re.fullmatch(r"(?:step\s+)?([-+]?)(\d[\d,]*\.?\d*)\s*(k?)", line)
+def _step(typed: str) -> ToStep | None:
+    """A count of steps, thousands or millions: `5M` is no time, `5m` is one."""
+    match = re.fullmatch(r"(?:(?i:step)\s+)?([-+]?)(\d[\d,]*\.?\d*)\s*([kKM]?)", typed)
     if match is None:
         return None
-    steps = round(float(match[2].replace(",", "")) * (1000 if match[3] else 1))
+    steps = round(float(match[2].replace(",", "")) * {"": 1, "K": 1e3, "M": 1e6}[match[3].upper()])
     return ToStep(-steps if match[1] == "-" else steps, bool(match[1]))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tui.state.cycle import cycled
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -49,8 +51,7 @@ def quantity(name: str) -> Quantity:
 
 def after(name: str, by: int = 1) -> str:
     """The name of the next, round the end."""
-    names = [each.name for each in QUANTITIES]
-    return names[(names.index(name) + by) % len(names)]
+    return cycled((each.name for each in QUANTITIES), name, by)
 
 
 def others(name: str) -> tuple[Quantity, ...]:

@@ -9,7 +9,7 @@ from textual.events import MouseDown, MouseMove
 
 from tui.messages import MomentPicked
 from tui.state.curve import Columns
-from tui.state.formatting import countdown
+from tui.state.formatting import countdown, fit
 from tui.state.stop import StopKind
 from tui.widgets.braille import CHARS, Canvas, extent
 from tui.widgets.lines import Lines, Pieces, justified, length
@@ -113,7 +113,7 @@ class Scrubber(Lines[ScrubberView]):
         room = width - length(left) - 5
         if not view.said or room < 12:
             return left
-        said = view.said if len(view.said) <= room else f"{view.said[: room - 1]}…"
+        said = fit(view.said, room)
         kind = view.said_kind
         look = self.look("alarm") if kind == "alarm" else muted
         return justified(left, [(f"{SIGNS[kind]} ", self.look(kind)), (said, look)], width, muted)
