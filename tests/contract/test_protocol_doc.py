@@ -20,6 +20,8 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from tiny_engine import TinyEngine  # noqa: E402
 
+from engine.protocol.messages import MAJOR, MINOR  # noqa: E402
+
 PAGE = (ROOT / "docs" / "protocol.md").read_text()
 
 
@@ -30,6 +32,10 @@ def test_tables_are_up_to_date() -> None:
     tables = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tables)
     assert tables.page(PAGE) == PAGE, "run: python docs/protocol_tables.py"
+
+
+def test_it_is_the_page_of_this_version() -> None:
+    assert f"Version {MAJOR}.{MINOR}." in PAGE
 
 
 def test_every_code_the_engine_refuses_with_is_listed() -> None:

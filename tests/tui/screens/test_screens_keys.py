@@ -6,12 +6,25 @@ from pathlib import Path
 import pytest
 
 from engine.protocol.verbs import VERBS
-from tui.keys import KEYS, as_markdown, bindings, keys_for
+from tui.keys import KEYS, PLACES, as_markdown, bindings, keys_for
 from tui.screens.cockpit import CockpitScreen
+from tui.screens.compare import CompareScreen
 from tui.screens.home import HomeScreen
+from tui.screens.launch import LaunchScreen
+from tui.screens.log import LogScreen
+from tui.screens.memory import MemoryScreen
+from tui.screens.pipelines import PipelinesScreen
 from tui.screens.replay import ReplayScreen
+from tui.screens.slots import SlotsScreen
 
-SCREENS = {"home": HomeScreen, "live": CockpitScreen, "replay": ReplayScreen}
+SCREENS = {
+    "home": HomeScreen, "launch": LaunchScreen, "pipelines": PipelinesScreen, "live": CockpitScreen,
+    "replay": ReplayScreen, "slots": SlotsScreen, "memory": MemoryScreen, "log": LogScreen, "compare": CompareScreen,
+}  # fmt: skip
+
+
+def test_every_place_has_its_screen():
+    assert set(SCREENS) == set(PLACES)
 
 
 @pytest.mark.parametrize("place", SCREENS)
