@@ -53,7 +53,7 @@ def _rows(life: CommandLife, width: int, now_s: float) -> list[Content]:
             at = f"{life.step:,}"
         change = f"{one_line(life.before)} → {one_line(life.after)}   " if life.before else ""
         roomy = len(text) + len(change) + len(at) + 4 <= width
-        return [_line("●", "$success bold", text, change * roomy + at, "$quiet", width)]
+        return [_line("✓", "$success bold", text, change * roomy + at, "$quiet", width)]
     if life.status == ACCEPTED:
         return [_line("◐", "$warning bold", text, "accepted", "$warning", width)]
     waited = now_s - life.requested_s if life.requested_s is not None else 0.0

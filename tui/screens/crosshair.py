@@ -8,7 +8,7 @@ from engine.units import format_count
 from tui.screens.marks import marks_of
 from tui.screens.readout import cells_row
 from tui.state.choices import Choices
-from tui.state.formatting import fit, fixed, rate
+from tui.state.formatting import fit, fixed, rate, scientific
 from tui.state.smoothing import smoothed_at
 from tui.state.store import RunStore
 from tui.widgets.chart import Mark
@@ -40,7 +40,7 @@ def _values(run: RunStore, at: int | None, step: int, smoothing: float, width: i
             *smooth,
             ("ema", fixed(value("loss_ema"))),
             ("val", fixed(value("val_loss"))),
-            ("lr", f"{lr:7.1e}" if lr is not None else "    n/a"),
+            ("lr", f"{scientific(lr):>6}" if lr is not None else "   n/a"),
             ("grad norm", fixed(value("grad_norm"))),
             ("", rate(value("tokens_per_s"))),
             ("", f"{fixed(value('step_ms'))} ms/step"),

@@ -8,6 +8,7 @@ from engine.protocol.events import Progress
 from engine.text import one_line
 from engine.units import format_count
 from tui.state.facts import AWAY
+from tui.state.feed import ENDED
 from tui.state.formatting import countdown, fit
 from tui.state.store import RunStore
 from tui.state.troubles import LINK_NAMES
@@ -66,7 +67,7 @@ def _state(store: RunStore, now_s: float) -> Content:
         return Content.assemble(("◌ down", "$warning"))
     if store.ended is not None:
         colour = "$error" if store.ended.outcome == "failed" else "$quiet"
-        return Content.assemble((f"■ {store.ended.outcome}", colour))
+        return Content.assemble((f"{ENDED.get(store.ended.outcome, '■')} {store.ended.outcome}", colour))
     if store.link.status == "ended" and store.run is not None:
         return Content.assemble(("✗ killed", "$error"))
     glyph, colour = _STATES.get(store.state, ("◌", "$quiet"))

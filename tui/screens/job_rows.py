@@ -8,7 +8,7 @@ from tui.state.formatting import countdown
 from tui.state.jobs import Job
 
 WORKING, DONE, FAILED, CANCELLED = "started", "done", "failed", "cancelled"
-GLYPHS = {WORKING: "▷", DONE: "●", FAILED: "✗", CANCELLED: "–"}
+GLYPHS = {WORKING: "▷", DONE: "✓", FAILED: "✗", CANCELLED: "■"}
 
 
 def task_name(news: JobReported) -> str:

@@ -14,7 +14,7 @@ from textual.binding import Binding
 from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from engine.errors import SlotdeckError
 from engine.profile.fields import Field, fields
@@ -71,6 +71,9 @@ class LaunchScreen(Screen[None]):
     #field-help { height: 4; padding: 0 1; border-top: solid $panel; }
     #launch-command { height: 2; margin: 0 1; }
     #launch-foot { height: 1; margin: 0 1; }
+    #launch-empty { display: none; height: 1fr; padding: 0 2; content-align: center middle; color: $error; }
+    LaunchScreen.unreadable > TextRows, LaunchScreen.unreadable > Horizontal { display: none; }
+    LaunchScreen.unreadable #launch-title, LaunchScreen.unreadable #launch-empty { display: block; }
     StartButton { width: auto; height: 1; color: $success; text-style: bold; }
     StartButton:focus { background: $panel; }
     StartButton.off { color: $quiet; }
@@ -97,6 +100,7 @@ class LaunchScreen(Screen[None]):
         yield TextRows(id="launch-title")
         yield TextRows(id="launch-status")
         yield AskLine(id="launch-ask")
+        yield Static(id="launch-empty")
         with Horizontal(id="launch-body"):
             with Container(id="form"):
                 yield self._fields
@@ -117,6 +121,8 @@ class LaunchScreen(Screen[None]):
             self.form = Form.of(self._profile)
         except (OSError, SlotdeckError) as error:
             self._refused = str(error)
+            self.query_one("#launch-empty", Static).update(Content(f"✗ {one_line(self._refused, 1024)}"))
+            self.add_class("unreadable")
         self._lines = lines(list(fields()), filtered=False)
         self.call_after_refresh(self._draw)
         self.call_after_refresh(self._fields.focus)
@@ -362,7 +368,7 @@ class LaunchScreen(Screen[None]):
         changed = f"{len(form.sets)} changed" if form is not None and form.sets else ""
         mode = "  read-only" if self.read_only else ""
         left = Content.assemble(
-            ("Launch ", "$quiet"), (one_line(shown_name(self._profile)), "bold $accent"), (mode, "$quiet"),
+            ("launch ", "bold"), (one_line(shown_name(self._profile)), "bold $accent"), (mode, "$quiet"),
             (f"   {about}", "$quiet"),
         ).truncate(max(10, width - len(changed) - 2), ellipsis=True)  # fmt: skip
         return Content.assemble(

@@ -9,6 +9,7 @@ from textual.content import Content
 
 from engine.text import one_line
 from tui.screens.job_rows import at_work
+from tui.state.feed import ENDED
 from tui.state.formatting import clock, fit
 from tui.state.store import RunStore
 from tui.state.troubles import ERROR, OFFERS_ROLLBACK, WARNING, Trouble, troubles
@@ -102,7 +103,8 @@ def _state(store: RunStore, now_s: float, may_control: bool) -> tuple[str, str]:
             if run and ended.outcome == "stopped"
             else ""
         )
-        return "■", f"{ended.outcome} at step {ended.step:,}{_because(ended.reason)}{on}"
+        mark = ENDED.get(ended.outcome, "■")
+        return mark, f"{ended.outcome} at step {ended.step:,}{_because(ended.reason)}{on}"
     if store.state == "paused":
         on = "; space goes on" if may_control else ""
         return "‖", f"paused at step {store.step:,}{_because(store.state_reason)}{on}"
@@ -110,7 +112,7 @@ def _state(store: RunStore, now_s: float, may_control: bool) -> tuple[str, str]:
         return at_work(store.jobs.running[-1], now_s)
     if run is not None and run.parent:
         at = f" at {one_line(run.parent_checkpoint)}" if run.parent_checkpoint else ""
-        return "⑂", f"from {one_line(run.parent)}{at}"
+        return "↳", f"from {one_line(run.parent)}{at}"
     return "", ""
 
 

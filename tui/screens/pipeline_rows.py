@@ -12,10 +12,10 @@ from tui.state.pipelines import RUNNING, JobRow
 
 _MARKS = {
     RUNNING: ("▷", "$success"),
-    "done": ("●", "$quiet"),
+    "done": ("✓", "$quiet"),
     "failed": ("✗", "$error"),
     "cancelled": ("■", "$quiet"),
-    "killed": ("✗", "$warning"),
+    "killed": ("✗", "$error"),
 }
 BAR_CELLS = 12
 STATE_CELLS, TASK_CELLS, RATE_CELLS = 11, 12, 15

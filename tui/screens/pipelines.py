@@ -56,8 +56,9 @@ class PipelinesScreen(Screen[None]):
     #jobs-header { height: 1; margin-top: 1; color: $quiet; }
     #job-detail { height: 4; padding: 0 1; border-top: solid $panel; }
     #jobs-empty { display: none; height: 1fr; content-align: center middle; text-align: center; color: $quiet; }
-    .no-jobs #jobs, .no-jobs #jobs-header, .no-jobs #job-detail { display: none; }
-    .no-jobs #jobs-empty { display: block; }
+    PipelinesScreen.no-jobs #jobs, PipelinesScreen.no-jobs #jobs-header { display: none; }
+    PipelinesScreen.no-jobs #job-detail { display: none; }
+    PipelinesScreen.no-jobs #jobs-empty { display: block; }
     """
     BINDINGS: ClassVar[list[Binding]] = bindings("pipelines")  # type: ignore[assignment]
     AUTO_FOCUS = ""
@@ -121,7 +122,7 @@ class PipelinesScreen(Screen[None]):
 
     def _failed(self, error: str) -> None:
         self.add_class("no-jobs")
-        self.query_one("#jobs-empty", Static).update(Content(f"✗ {one_line(error, 1024)}"))
+        self.query_one("#jobs-empty", Static).update(Content.assemble((f"✗ {one_line(error, 1024)}", "$error")))
 
     # -- what is done ------------------------------------------------------------------------------------
 
@@ -206,7 +207,7 @@ class PipelinesScreen(Screen[None]):
         width, jobs = self.size.width - 2, view.jobs
         running = sum(job.state == RUNNING for job in jobs)
         self.query_one("#jobs-title", TextRows).show(
-            [Content.assemble(("Jobs ", "bold $accent"), (f"  {one_line(str(self._jobs.runs_dir))}   ", "$quiet"),
+            [Content.assemble(("jobs ", "bold"), (f"  {one_line(str(self._jobs.runs_dir))}   ", "$quiet"),
                               (f"{running} at work", "$success" if running else "$quiet"))]
         )  # fmt: skip
         self.query_one("#jobs-header", TextRows).show([job_header(width)])

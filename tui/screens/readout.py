@@ -9,7 +9,7 @@ from textual.content import Content
 from engine.protocol.events import StepReport
 from engine.text import one_line
 from engine.units import format_count
-from tui.state.formatting import countdown, fixed, rate
+from tui.state.formatting import countdown, fixed, rate, scientific
 from tui.state.store import RunStore
 
 _Cell = tuple[str, str]
@@ -36,7 +36,7 @@ def _progress(store: RunStore, now_s: float) -> list[_Cell]:
 def _training(store: RunStore) -> list[_Cell]:
     report = store.report
     return [
-        ("lr", (f"{report.lr:7.1e}" if report else "    n/a") + _next(store, "lr")),
+        ("lr", (f"{scientific(report.lr):>6}" if report else "   n/a") + _next(store, "lr")),
         ("precision", f"{report.precision if report else 'n/a':<4}" + _next(store, "precision")),
         ("grad norm", fixed(report.grad_norm if report else None)),
         ("tokens", f"{format_count(report.tokens if report else None):>6}"),

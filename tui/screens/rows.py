@@ -15,12 +15,12 @@ from tui.widgets.sparkline import sparkline
 _MARKS = {
     "running": ("●", "$success"),
     "paused": ("‖", "$warning"),
-    "starting": ("◌", "$success"),
+    "starting": ("◌", "$warning"),
     "stopping": ("◌", "$warning"),
     "finished": ("✓", "$quiet"),
     "stopped": ("■", "$quiet"),
     "failed": ("✗", "$error"),
-    "killed": ("✗", "$warning"),
+    "killed": ("✗", "$error"),
     "unreadable": ("?", "$error"),
     UNREAD: ("·", "$quiet"),
 }
@@ -156,7 +156,7 @@ def _tags(row: RunRow) -> str:
 
 def _parent(row: RunRow) -> str:
     """The end of the name of the run it came from."""
-    return f" ⑂ {one_line(row.parent).rpartition('-')[2]}" if row.parent else ""
+    return f" ↳ {one_line(row.parent).rpartition('-')[2]}" if row.parent else ""
 
 
 def profile_row(row: ProfileRow, width: int) -> Content:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual.content import Content
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -11,6 +12,8 @@ MIN_COLUMNS, MIN_ROWS = 60, 16
 
 class TooSmall(Static):
     """Covers the screen while the terminal is under 60 x 16; goes by itself when it grows."""
+
+    _said: Size | None = None
 
     def on_mount(self) -> None:
         """Judge the size the screen starts with, then each new one."""
@@ -22,9 +25,10 @@ class TooSmall(Static):
         self._judge()
 
     def _judge(self) -> None:
-        columns, rows = self.app.size
+        columns, rows = size = self.app.size
         small = columns < MIN_COLUMNS or rows < MIN_ROWS
-        if small:
+        if small and size != self._said:  # the same again would lay the screen out again, and judge again
+            self._said = size
             self.update(
                 Content(
                     f"This terminal is {columns} x {rows}.\n"

@@ -15,6 +15,8 @@ from engine.units import counted, format_bytes, format_count, format_duration
 from tui.state.figures import figures, summary
 
 INFO, GOOD, WARNING, ERROR = "info", "good", "warning", "error"
+ENDED = {"finished": "✓", "stopped": "■", "failed": "✗"}
+"""The mark of a run that is over, here and wherever runs are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def _pruned(event: e.Pruned) -> _Phrase:
 def _job(event: e.JobReported) -> _Phrase:
     task = event.task.replace("-", " ")
     glyph, level = {"started": ("▷", INFO), "done": ("✓", GOOD), "failed": ("✗", ERROR)}.get(
-        event.state, ("–", INFO)
+        event.state, ("■", INFO)
     )
     told = summary(event.result) if " -> " not in event.text else ""
     found = "; ".join(filter(None, (event.text, told)))
@@ -118,12 +120,12 @@ def _job(event: e.JobReported) -> _Phrase:
 
 def _state(event: e.StateChanged) -> _Phrase:
     glyph = {"paused": "‖", "running": "▶", "stopping": "■", "ended": "■"}.get(event.state, "·")
-    return "state", glyph, f"{event.state} at step {event.step}" + _because(event.reason), INFO
+    return "state", glyph, f"{event.state} at step {event.step:,}" + _because(event.reason), INFO
 
 
 def _run_ended(event: e.RunEnded) -> _Phrase:
-    text = f"run {event.outcome} at step {event.step}" + _because(event.reason) + _remedy(event.remedy)
-    return "run", "■", text, ERROR if event.outcome == "failed" else GOOD
+    text = f"run {event.outcome} at step {event.step:,}" + _because(event.reason) + _remedy(event.remedy)
+    return "run", ENDED.get(event.outcome, "■"), text, ERROR if event.outcome == "failed" else GOOD
 
 
 def _evaluated(event: e.Evaluated) -> _Phrase:

@@ -24,7 +24,7 @@ def fixed(value: float | None, width: int = 5) -> str:
     sign, magnitude = ("-", -value) if value < 0 else ("", value)
     room = width - len(sign)
     if magnitude and magnitude < 10.0 ** -(room - 3):
-        text = f"{sign}{magnitude:.0e}".replace("e-0", "e-")
+        text = f"{sign}{scientific(magnitude, 1 if width > 5 else 0)}"
         return text.rjust(width) if len(text) <= width else f"{0:.{width - 2}f}"
     for scale, suffix in ((1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"), (1e12, "T"), (1e15, "P")):
         scaled = magnitude / scale
@@ -37,6 +37,11 @@ def fixed(value: float | None, width: int = 5) -> str:
                 text = f"{scaled:.{max(0, decimals - 1)}f}"
             return f"{sign}{text}{suffix}".rjust(width)
     return f"{value:.0e}".replace("e+", "e").rjust(width)
+
+
+def scientific(value: float, decimals: int = 1) -> str:
+    """`5.2e-4`, `1.0e-12`; with no decimals `5e-4`."""
+    return f"{value:.{decimals}e}".replace("e-0", "e-").replace("e+0", "e+")
 
 
 def rate(value: float | None) -> str:
@@ -85,3 +90,10 @@ def fit(text: str, width: int) -> str:
     if len(text) <= width:
         return text
     return text[: width - 1] + "…" if width > 0 else ""
+
+
+def fit_start(text: str, width: int) -> str:
+    """Cut at the start: the names of runs differ at their ends."""
+    if len(text) <= width:
+        return text
+    return f"…{text[len(text) - width + 1 :]}" if width > 0 else ""

@@ -62,7 +62,7 @@ class EventFeed(Lines[FeedView]):
         muted, look = self.look("muted"), self.look(item.level)
         ink = self.look("info") if item.level in ("info", "good") else look
         when = f"{clock(item.wall_s)} " if width >= 40 else ""
-        step = f"{'' if item.step is None else item.step:>7} " if width >= 64 else ""
+        step = f"{'' if item.step is None else f'{item.step:,}':>9} " if width >= 64 else ""
         indent = len(when) + len(step) + 2
         lines = [line.plain for line in Content(item.text).wrap(max(width - indent, 8))]
         if len(lines) > LINES:

@@ -17,6 +17,8 @@ from tui.widgets.lines import Lines, Pieces, length
 
 FULL = 95.0
 """Percent from which memory and disk warn; a busy processor is what training is for."""
+TIGHT, TIGHT_BAR = 48, 5
+"""Below so many columns everything is said shorter, with a meter of so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Gauges(Lines[HardwareView]):
         muted = self.look("muted")
         if hw is None:
             return [[("hardware", self.look("title"))], [("no sample yet", muted)]]
-        bar = max(4, min(20, width // 6))
+        bar = TIGHT_BAR if width < TIGHT else max(4, min(20, width // 6))
         own = [f"this run {hw.process_cpu_percent:.0f}%"] if hw.process_cpu_percent is not None else []
         rss = [f"this run {size(hw.process_rss_bytes).strip()}"] if hw.process_rss_bytes is not None else []
         disk = _share(_less(hw.disk_total_bytes, hw.disk_free_bytes), hw.disk_total_bytes)
@@ -138,8 +140,7 @@ class Gauges(Lines[HardwareView]):
     def _gpu(self, gpu: Gpu, bar: int, width: int) -> Pieces:
         muted, value = self.look("muted"), self.look("value")
         memory = _share(gpu.memory_used_bytes, gpu.memory_total_bytes)
-        roomy, tight = width >= 80, width < 48
-        bar = 4 if tight else bar
+        roomy, tight = width >= 80, width < TIGHT
         row: Pieces = [(f"GPU{gpu.index:<2}"[:5], self.look("title")), *self._meter(gpu.utilisation, bar)]
         row.append((f" {percent(gpu.utilisation)} ", self._value(gpu.utilisation)))
         if roomy:
@@ -186,9 +187,9 @@ def meter(share: float | None, width: int, ink: Style, track: Style) -> Pieces:
 
 
 def _of(used: int | None, total: int | None) -> str:
-    """`  71/139 GiB`: as short as it can be said."""
+    """` 71/139 GiB`, ` 3/8 GiB`: as short as it can be said."""
     gib = [NONE if num_bytes is None else f"{num_bytes / (1 << 30):.0f}" for num_bytes in (used, total)]
-    return f"{gib[0]:>4}/{gib[1]} GiB"
+    return f"{gib[0]:>{max(2, len(gib[1]))}}/{gib[1]} GiB"
 
 
 def _share(used: int | None, total: int | None) -> float | None:

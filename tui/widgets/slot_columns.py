@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tui.state.formatting import duty, fit, fixed, size
+from tui.state.formatting import duty, fit, fixed, scientific, size
 from tui.state.slot_facts import SlotFacts
 
 Value = float | str | None
@@ -32,8 +32,8 @@ class SlotColumn:
 
 
 def ratio(value: float) -> str:
-    """Seven characters: `5.2e-04`."""
-    return f"{value:.1e}"
+    """Six characters: `5.2e-4`."""
+    return scientific(value)
 
 
 def milliseconds(value: float) -> str:

@@ -13,7 +13,7 @@ from textual.events import Click, MouseScrollDown, MouseScrollUp
 
 from tui.messages import SlotPicked, SortPicked
 from tui.state.slot_facts import SlotFacts
-from tui.widgets.lines import Lines, Pieces
+from tui.widgets.lines import Lines, Pieces, length
 from tui.widgets.slot_columns import Fitted, SlotColumn, cell
 
 MARK = "▸ "
@@ -70,7 +70,7 @@ class SlotTable(Lines[SlotTableView]):
             return [[("no slots yet: the run has not said what it trains", self.look("quiet"))]]
         self._bound(view, height)
         shown = view.rows[self.first : self.first + height - 1]
-        return [self._titles(view, fitted), *(self._row(view, slot, fitted) for slot in shown)]
+        return [self._titles(view, fitted), *(self._row(view, slot, fitted, width) for slot in shown)]
 
     def on_resize(self) -> None:
         """The selected slot stays in sight."""
@@ -152,12 +152,13 @@ class SlotTable(Lines[SlotTableView]):
             row += [(text, chosen if here else muted), (" " * fitted.gap, muted)]
         return row
 
-    def _row(self, view: SlotTableView, slot: SlotFacts, fitted: Fitted) -> Pieces:
+    def _row(self, view: SlotTableView, slot: SlotFacts, fitted: Fitted, width: int) -> Pieces:
         chosen = slot.at == view.selected
         plain = self.look("selected" if chosen else "quiet" if slot.pruned or not slot.duty else "plain")
         row: Pieces = [(MARK if chosen else " " * len(MARK), plain)]
         for column in fitted.columns:
             row.append((cell(column, slot) + " " * fitted.gap, self._ink(column, slot, plain, chosen)))
+        row.append((" " * (width - length(row)), plain))  # the selection reaches the edge
         return row
 
     def _ink(self, column: SlotColumn, slot: SlotFacts, plain: Style, chosen: bool) -> Style:

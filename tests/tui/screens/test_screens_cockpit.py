@@ -146,7 +146,7 @@ async def test_an_ended_run_says_how_it_ended(tmp_path):
     run_dir = write_fake_run(tmp_path / "r", FakeRun(run_id="r", steps=200, outcome="failed"))
     app, link = still_deck(run_dir, "ended", "failed: the loss is not finite since step 2,990")
     async for _ in pressed(app, link):
-        assert "■ failed" in text_of(app, "#heading")
+        assert "✗ failed" in text_of(app, "#heading")
         assert "failed at step 200: the loss is not finite" in text_of(app, "#notice")
         assert "resume with a lower lr" in text_of(app, "#notice")
 

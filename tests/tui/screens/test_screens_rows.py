@@ -49,8 +49,8 @@ def test_a_run_fits_its_row_and_lines_up_with_the_header(run, width):
 
 def test_a_run_that_came_from_another_names_it_where_there_is_room():
     run = a_run(parent="20261120-090000-demo-99ab")
-    assert "demo-3f2a ⑂ 99ab " in run_row(run, Columns.for_width(117), 5000.0).plain
-    assert "⑂" not in run_row(run, Columns.for_width(57), 5000.0).plain
+    assert "demo-3f2a ↳ 99ab " in run_row(run, Columns.for_width(117), 5000.0).plain
+    assert "↳" not in run_row(run, Columns.for_width(57), 5000.0).plain
 
 
 def test_a_profile_that_cannot_be_started_says_why():
@@ -111,7 +111,7 @@ def test_the_four_states_of_a_command_differ_without_colour():
     assert text[0].split("  ")[0] == "✗ ban block.99"
     assert text[0].endswith("refused")
     assert text[1] == "  no slot block.99; use block.0 to block.11"
-    assert text[2].split("  ")[0] == "● lr x0.5"
+    assert text[2].split("  ")[0] == "✓ lr x0.5"
     assert text[2].endswith("6e-04 → 3e-04   at step 900")
     assert text[3].split("  ")[0] == "◐ evaluate"
     assert text[3].endswith("accepted")

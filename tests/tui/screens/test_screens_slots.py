@@ -278,7 +278,7 @@ async def test_news_of_the_engine_appear_without_a_key(run_dir):
         await until(pilot, lambda: "+0.5000 nats" in detail(app))
         line = next(row for row in rows(app) if row.startswith("▸"))
         assert "12.00" in line
-        assert "2.5e-01" in line
+        assert "2.5e-1" in line
         assert "–" not in line, "the gradient that was not measured there is the one measured before"
         assert "+0.5000" in line
         plan = store.plan

@@ -57,9 +57,14 @@ def _entry(view: ChartView, curve: Plotted, with_name: bool, look: Look) -> Piec
     if view.crosshair is not None:
         value = curve.series.value_at(view.crosshair, view.branch)
     if view.small or (len(view.curves) == 1 and not view.smoothing):
-        return [("  ", axis), (fixed(value), ink)]
+        return [("  ", axis), (_alone(value), ink)]
     sign = SIGNS[curve.kind] if curve.colour is None else LETTERS[curve.colour]
     return [("  ", axis), (sign, ink), (f" {curve.label} " if with_name else " ", axis), (fixed(value), ink)]
+
+
+def _alone(value: float | None) -> str:
+    """The only value of a chart: there is room for one digit more where it is tiny."""
+    return fixed(value, 6) if value is not None and 0 < abs(value) < 0.01 else fixed(value)
 
 
 def curve_look(curve: Plotted) -> str:
