@@ -7,6 +7,9 @@ from tui.keys.key import PLACES, Key
 KEYS: tuple[Key, ...] = (
     Key("ctrl+p", "ctrl+p", "app.command_palette", "palette", "Search everything that can be done", PLACES,
         "View"),
+    Key("comma", ",", "app.settings", "settings", "Settings, and other keys for what this screen does", PLACES, "View"),
     Key("d", "d", "app.dark_light", "dark/light", "Dark or light colours", PLACES, "View"),
-    Key("question_mark", "?", "help", "help", "This page", PLACES, "View", bar=13),
+    Key("ctrl+l", "ctrl+l", "app.draw_again", "redraw",
+        "Draw the screen again, after another program wrote over it", PLACES, "View"),
+    Key("question_mark", "?", "help", "help", "This page", PLACES, "View", bar=99),
 )  # fmt: skip

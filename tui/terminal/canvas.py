@@ -1,7 +1,7 @@
 """The cells that a stream of drawing asks for: text, cursor moves and looks as Textual writes them, taken apart.
 
 The painter keeps one of what is wanted. Sequences that draw nothing (modes, titles, the clipboard) are handed back to
-be sent as they are; text outside the terminal's size is dropped.
+be sent as they are, except stray control characters; text outside the terminal's size is dropped.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from rich.cells import cell_len, get_character_cell_size
 from tui.terminal.looks import PLAIN, Look, after
 
 _TOKENS = re.compile(
-    r"([^\x00-\x1f\x7f]+)"  # text
+    r"([^\x00-\x1f\x7f-\x9f]+)"  # text
     r"|\x1b\[([0-9;]*)m"  # a look
     r"|\x1b\[([0-9]*)(?:;([0-9]*))?H"  # a place
     r"|(\n|\r)"
     r"|(\x1b\]8;[^\x07\x1b]*(?:\x07|\x1b\\))"  # a link around text: not kept
-    r"|(\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]P_^X][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-Z\\^-~]|[\x00-\x1f\x7f])"
+    r"|(\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]P_^X][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-Z\\^-~]|\a)"
+    r"|[\x00-\x1f\x7f-\x9f]"  # would move the cursor or begin a sequence: never drawn
 )
 _ERASES = re.compile(r"\x1b\[[0-9;?]*[@A-GI-Pb-f`S-Xrsu]$|\x1b\[\?(?:1049|47|1047)[hl]|\x1bc")
 """Whatever else moves the cursor or changes cells: after it nothing is known of the terminal."""
 
+JOINER = "\u200d"
+"""Makes one character of the two beside it."""
 UNKNOWN = "\x00"
 """In a cell: nobody wrote here, or nobody knows what the terminal shows."""
 
@@ -46,6 +49,11 @@ class Row:
         end = min(x + len(cells), len(self.chars))
         if x >= end:
             return
+        if end - x < len(cells) and cells[end - x] == "":  # half of a wide character
+            cells = [*cells[: end - x]]
+            while cells and cells[-1] == "":
+                cells[-1:] = []
+            cells[-1:] = " " * (end - x - len(cells) + 1)
         for edge in (x, end):
             self._break_apart(edge)
         self.chars[x:end] = cells[: end - x]
@@ -109,7 +117,20 @@ class Canvas:
 
 @lru_cache(maxsize=1024)
 def cells_of(text: str) -> list[str]:
-    """A text by cells. Where terminals may differ on its width it stays in one piece, followed by empty cells."""
+    """A text by cells: a character each, with what combines with it; wide ones are followed by empty cells.
+
+    What combines with the character before the text is left out: nobody knows that one here.
+    """
     if text.isascii() or all(get_character_cell_size(char) == 1 for char in text):
         return list(text)
-    return [text, *[""] * (cell_len(text) - 1)]
+    clusters: list[str] = []
+    for char in text:
+        if clusters and (get_character_cell_size(char) == 0 or clusters[-1][-1] == JOINER):
+            clusters[-1] += char
+        elif get_character_cell_size(char):
+            clusters.append(char)
+    cells: list[str] = []
+    for cluster in clusters:
+        cells += [cluster, *[""] * (max(cell_len(cluster), 1) - 1)]
+    width = cell_len(text)
+    return cells if len(cells) == width else [text, *[""] * (width - 1)]

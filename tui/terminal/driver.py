@@ -5,6 +5,9 @@ The app is made with it; nothing else knows of it. Keys, mouse and modes stay Te
 
 from __future__ import annotations
 
+import asyncio
+import select
+import signal
 import sys
 from typing import Any
 
@@ -15,11 +18,20 @@ from textual.message import Message
 
 from tui.terminal.painter import Painter
 
+ENDS = (signal.SIGTERM, signal.SIGHUP)
+"""Signals that would end the process with the terminal still taken over."""
+
+
+LOOK_S = 1.0
+"""Between two looks whether the terminal is still there: not every one that goes sends a signal."""
+
 
 class SparingDriver(LinuxDriver):
     """Keys and mouse as Textual reads them; drawing by cells."""
 
     painter: Painter
+    _loop: asyncio.AbstractEventLoop
+    _look: asyncio.TimerHandle | None = None
 
     def __init__(self, app: Any, **options: Any) -> None:
         super().__init__(app, **options)
@@ -30,7 +42,12 @@ class SparingDriver(LinuxDriver):
         assert sys.__stderr__ is not None, "there is a terminal"
         width, height = self._get_terminal_size()
         self.painter.start(sys.__stderr__, width, height)
+        self._loop = asyncio.get_running_loop()
+        for number in ENDS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                signal.signal(number, self._end)
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        self._look_for_terminal()
 
     def write(self, data: str) -> None:
         """Draw, soon."""
@@ -38,8 +55,29 @@ class SparingDriver(LinuxDriver):
 
     def close(self) -> None:
         """Everything is on the terminal when this returns."""
+        if self._look is not None:
+            self._look.cancel()
         self.painter.close()
         super().close()
+        for number in ENDS:
+            if signal.getsignal(number) == self._end:
+                signal.signal(number, signal.SIG_DFL)
+
+    def _end(self, number: int, _: object) -> None:
+        """Asked to go: the terminal is left as it was. A second time it is not waited for."""
+        signal.signal(number, signal.SIG_DFL)
+        self._leave(number)
+
+    def _look_for_terminal(self) -> None:
+        terminal = select.poll()
+        terminal.register(self.fileno, 0)
+        if terminal.poll(0):
+            self._leave(signal.SIGHUP)
+        else:
+            self._look = self._loop.call_later(LOOK_S, self._look_for_terminal)
+
+    def _leave(self, number: int) -> None:
+        self._loop.call_soon_threadsafe(lambda: self._app.exit(return_code=128 + number))
 
     def process_message(self, message: Message) -> None:
         """A key or the mouse: what it changes is drawn at once."""

@@ -6,6 +6,7 @@ and what is sent next is the newest one: what lay in between is never sent, and 
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from typing import TextIO
@@ -58,6 +59,13 @@ class Painter:
             self._picture.resize(width, height)
             self._turn.notify()
 
+    def draw_again(self) -> None:
+        """What the terminal shows is not to be counted on: all of it goes there once more."""
+        with self._turn:
+            self._picture.forget()
+            self._urgent = True
+            self._turn.notify()
+
     def hurry(self) -> None:
         """The operator did something: the next drawing does not wait for a thin line."""
         with self._turn:
@@ -81,8 +89,11 @@ class Painter:
     def _run(self, out: TextIO) -> None:
         while text := self._next():
             try:
+                _wait_for(out)
                 out.write(text)
                 out.flush()
+            except BlockingIOError:  # part of it came through
+                self.draw_again()
             except (OSError, ValueError):  # the terminal is gone; the app hears of it by its input
                 return
 
@@ -117,3 +128,9 @@ class Painter:
         if len(drawn) > AT_ONCE and self._can_wrap:
             drawn = f"{SYNC_START}{drawn}{SYNC_END}"
         return passing + drawn
+
+
+def _wait_for(out: TextIO) -> None:
+    """Have writes wait for the terminal; another program that had it may have left it so that they fail instead."""
+    if out.isatty() and not os.get_blocking(out.fileno()):
+        os.set_blocking(out.fileno(), True)

@@ -36,6 +36,13 @@ def texts(value: object) -> Iterator[str]:
             return
 
 
+def test_a_reading_that_is_no_number_was_not_made() -> None:
+    gpu = clean(
+        e.Gpu(index=0, name="H200", utilisation=float("nan"), power_w=float("inf"), temperature_c=50.0)
+    )
+    assert gpu == e.Gpu(index=0, name="H200", temperature_c=50.0)
+
+
 def is_safe(text: str) -> bool:
     return all(c in "\n\t" or (c.isprintable() and unicodedata.category(c)[0] != "C") for c in text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 import time
 
@@ -95,6 +96,32 @@ def test_a_terminal_that_is_gone_ends_the_thread_quietly() -> None:
     painter.start(Gone(), 40, 4)
     painter.draw(row(0, "hello"))
     painter.close()
+
+
+def test_a_terminal_left_non_blocking_by_another_program_still_gets_everything() -> None:
+    master, slave = os.openpty()
+    os.set_blocking(slave, False)
+    with open(slave, "w", encoding="utf-8") as out:
+        painter, taken = Painter(), bytearray()
+        painter.start(out, 200, 100)
+        for y in range(100):
+            painter.draw(row(y, chr(ord("a") + y % 26) * 200))
+        painter.draw(row(99, "the end"))
+        while b"the end" not in taken:
+            taken += os.read(master, 1 << 16)
+        painter.close()
+    os.close(master)
+    assert taken.count(b"a" * 200) == 4
+
+
+def test_it_can_be_asked_to_draw_everything_again() -> None:
+    line, painter = Line(), Painter()
+    painter.start(line, 40, 4)
+    painter.draw(row(0, "hello"))
+    until(line, "hello")
+    painter.draw_again()
+    painter.close()
+    assert line.getvalue().count("hello") == 2
 
 
 @pytest.mark.parametrize("times", [1, 2])

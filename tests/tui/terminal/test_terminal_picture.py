@@ -78,6 +78,23 @@ def test_a_row_with_wide_characters_keeps_its_places() -> None:
     assert screen_of(sent + picture.changes()[1])[1][2:13] == screen_of(last)[1][2:13]
 
 
+def test_what_is_drawn_over_a_part_of_a_wide_text_leaves_the_rest() -> None:
+    picture, over = Picture(COLUMNS, ROWS), piece(14, 0, "| box", "red")
+    text = piece(0, 0, "日本 e\u0301 loss 3.14 日本 end", "green")
+    picture.draw(text)
+    sent = picture.changes()[1]
+    picture.draw(over)
+    assert screen_of(sent + picture.changes()[1])[0] == screen_of(text + over)[0]
+
+
+def test_characters_that_would_steer_a_terminal_are_never_drawn() -> None:
+    picture = Picture(COLUMNS, ROWS)
+    picture.draw(piece(0, 0, "a\x9b2Jb\x08c\td"))
+    passing, drawn = picture.changes()
+    assert passing == ""
+    assert drawn.endswith("a2Jbcd")
+
+
 def test_after_a_resize_everything_is_drawn_again() -> None:
     picture = Picture(COLUMNS, ROWS)
     picture.draw(piece(3, 2, "hello"))
