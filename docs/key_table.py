@@ -1,4 +1,4 @@
-"""Writes docs/keys.md and the key table of the README from `tui/keys/`.
+"""Writes docs/keys.md, and the README's table of the keys that stand in the cockpit's key bar, from `tui/keys/`.
 
 python -m docs.key_table
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tui.keys import as_markdown
+from tui.keys import as_markdown, as_table, keys_for
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -16,10 +16,10 @@ BEGIN, END = "<!-- keys: python -m docs.key_table -->\n", "<!-- /keys -->"
 
 
 def readme_with_keys(readme: str) -> str:
-    """The README with the cockpit's keys between its two marks."""
+    """The README with the keys of the cockpit's key bar between its two marks."""
     before, rest = readme.split(BEGIN)
     _, after = rest.split(END)
-    table = as_markdown().split("## Cockpit\n\n")[1].split("\n\n## ")[0]
+    table = "\n".join(as_table(key for key in keys_for("live") if key.bar))
     return f"{before}{BEGIN}{table}\n{END}{after}"
 
 

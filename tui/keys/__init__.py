@@ -5,13 +5,27 @@ A module a screen. Screens take their bindings from `bindings(place)` and hide w
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from textual.binding import Binding
 
 from tui.keys import compare, deck, everywhere, home, launch, log, memory, pipelines, slots
 from tui.keys.key import PLACES, Key, Place
 from tui.keys.rebound import Changes, changed
 
-__all__ = ["KEYS", "PLACES", "TITLES", "Key", "Place", "as_markdown", "bindings", "groups", "keys_for", "rebind"]
+__all__ = [
+    "KEYS",
+    "PLACES",
+    "TITLES",
+    "Key",
+    "Place",
+    "as_markdown",
+    "as_table",
+    "bindings",
+    "groups",
+    "keys_for",
+    "rebind",
+]
 
 KEYS: tuple[Key, ...] = (
     *home.KEYS, *launch.KEYS, *pipelines.KEYS, *deck.KEYS, *slots.KEYS, *memory.KEYS, *log.KEYS, *compare.KEYS,
@@ -81,8 +95,14 @@ def as_markdown() -> str:
         "Any verb can also be typed after `:`, found with `ctrl+p`, or sent by `slotdeck send RUN VERB`.",
     ]
     for place, title in TITLES.items():
-        lines += ["", f"## {title}", "", "| key | does | verb |", "|---|---|---|"]
-        for key in keys_for(place):
-            shown = " ".join(f"`{name}`" for name in key.shown.split(" or "))
-            lines.append(f"| {shown} | {key.help} | {f'`{key.verb}`' if key.verb else ''} |")
+        lines += ["", f"## {title}", "", *as_table(keys_for(place))]
     return "\n".join(lines) + "\n"
+
+
+def as_table(keys: Iterable[Key]) -> list[str]:
+    """Keys as the lines of a table in Markdown."""
+    lines = ["| key | does | verb |", "|---|---|---|"]
+    for key in keys:
+        shown = " ".join(f"`{name}`" for name in key.shown.split(" or "))
+        lines.append(f"| {shown} | {key.help} | {f'`{key.verb}`' if key.verb else ''} |")
+    return lines
