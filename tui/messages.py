@@ -152,6 +152,14 @@ class PipelinesAsked(Message):
         self.runs_dir = runs_dir
 
 
+class CsvAsked(Message):
+    """A run's curves are to be written as CSV."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+
 class MomentOpened(Message):
     """A run is to be shown as it was when one event had just been logged."""
 

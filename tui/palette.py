@@ -20,6 +20,7 @@ from engine.protocol.verbs import POLICIES, PRECISIONS, VERBS, as_text, parse_co
 from engine.text import one_line
 from tui.keys import Place, keys_for
 from tui.messages import LaunchAsked, RunOpened
+from tui.state.goto import explain, looked_for
 from tui.state.home import HomeView
 from tui.state.known import Known
 from tui.theme import THEMES
@@ -86,7 +87,7 @@ class Palette(Provider):
             yield Hit(2.0, Content(whole.title), whole.act, text=whole.title, help=_shown(whole.help))
         matcher = self.matcher(query)
         for entry in self._entries(foreseen=True):
-            if (score := matcher.match(entry.title)) > 0:
+            if (score := max(matcher.match(entry.title), _found(query, entry.help))) > 0:
                 yield Hit(
                     score,
                     _highlighted(matcher, entry.title),
@@ -106,7 +107,8 @@ class Palette(Provider):
                 if key.verb or key.action in _NOT_OFFERED:
                     continue
                 if below.check_action(key.action.split("(")[0], ()):
-                    yield Entry(f"{key.help}  ({key.shown})", "", partial(below.run_action, key.action))
+                    does = partial(below.run_action, key.action)
+                    yield Entry(f"{key.help}  ({key.shown})", key.also, does)
         for theme in THEMES:
             name = theme.name.removeprefix("slotdeck-")
             keeps = f"until you leave; to keep them: slotdeck config theme {name}"
@@ -119,6 +121,8 @@ class Palette(Provider):
         below = self.screen
         if isinstance(below, Steering) and below.place == "replay" and (query[:1].isdigit() or "<" in query):
             return Entry(f"go to {query}", "The moment it was so", partial(below.enter, query))
+        if isinstance(below, Steering) and looked_for(query) is not None:
+            return Entry(explain(query), "The crosshair goes there", partial(below.enter, query))
         if not (isinstance(below, Steering) and below.may_control):
             return None
         try:
@@ -151,7 +155,9 @@ def _listed(below: Listing) -> Iterator[Entry]:
         name = one_line(run.path.name)
         does = "attach to" if run.live else "replay"
         told = f"{run.state}, step {run.step:,} of {run.total_steps:,}"
-        yield Entry(f"{does} {name}", told, partial(below.post_message, RunOpened(run.path, replay=not run.live)))
+        yield Entry(
+            f"{does} {name}", told, partial(below.post_message, RunOpened(run.path, replay=not run.live))
+        )
     for profile in view.profiles:
         if not profile.problem:
             shows = partial(below.post_message, LaunchAsked(profile.name))
@@ -168,6 +174,12 @@ def _foreseen(known: Known) -> Iterator[str]:
     yield from (
         f"{verb} {name}" for verb in ("rollback", "fork") for name in (*known.checkpoints[:8], "best")
     )
+
+
+def _found(query: str, help_text: str) -> float:
+    """How good it is that all words are in the second line: a little less than in the first."""
+    said = help_text.lower()
+    return float(len(query) ** 2) if query and all(word in said for word in query.lower().split()) else 0.0
 
 
 def _highlighted(matcher: Matcher, title: str) -> Content:

@@ -16,12 +16,14 @@ from engine.errors import SlotdeckError
 from engine.protocol import commands as c
 from engine.protocol.verbs import as_text, parse_command
 from tui.keys import KEYS, Place, bindings
-from tui.messages import RunLeft, StepPicked
+from tui.messages import RunLeft, RunOpened, StepPicked
 from tui.screens.command_line import CommandLine
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.deck import Deck
 from tui.screens.questions import question
 from tui.screens.source import LiveLink
+from tui.state.first_moment import first_moment
+from tui.state.goto import ToStep, When, looked_for
 
 _CONTROL = {key.action.split("(")[0] for key in KEYS if key.needs == "control"}
 _STEERING_KEYS = {name for key in KEYS if key.needs == "control" for name in key.key.split(",")}
@@ -85,18 +87,35 @@ class CockpitScreen(Deck):
         self.app.push_screen(ConfirmScreen(asked.title, asked.detail, rows), answered)
 
     def enter(self, text: str, asking: Screen[None] | None = None) -> None:
-        """A whole command as typed.
+        """A whole command as typed, or a step or a value to look for: the crosshair goes there.
 
         Raises nothing: what is wrong with it is shown where it was typed.
         """
         try:
-            if not self.may_control:
+            if (wanted := looked_for(text)) is not None:
+                self._look_for(wanted)
+            elif not self.may_control:
                 raise SlotdeckError("this cockpit cannot steer now", self._why_not())
-            self.send(parse_command(text.split()))
+            else:
+                self.send(parse_command(text.split()))
         except SlotdeckError as error:
             self.complain(str(error), asking)
         else:
             (asking or self).query_one(CommandLine).action_close()
+
+    def _look_for(self, wanted: When | ToStep) -> None:
+        """Put the crosshair there, and say what was found.
+
+        Raises:
+            SlotdeckError: no value ever was.
+        """
+        if isinstance(wanted, ToStep):
+            self.point_at(wanted.step + (self.store.step if wanted.relative else 0))
+            return
+        found = first_moment(self.store.series[wanted.field], wanted)
+        self.point_at(found.step)
+        self.app.clear_notifications()
+        self.notify(found.told)
 
     def on_step_picked(self, message: StepPicked) -> None:
         """The mouse on a chart."""
@@ -129,13 +148,13 @@ class CockpitScreen(Deck):
     def action_release(self) -> None:
         self.send(c.Release(self.slot_name))
 
-    def action_fill(self, text: str) -> None:
-        """Open the command line with the verb typed already."""
-        self.query_one(CommandLine).open(text, self.known)
-
     def action_stop(self) -> None:
         """Ask whether to save."""
         self.send(c.Stop())
+
+    def action_replay(self) -> None:
+        """The run from its start, over this cockpit."""
+        self.post_message(RunOpened(self.source.run_dir, replay=True))
 
     def action_take_lease(self) -> None:
         """Have the controls."""

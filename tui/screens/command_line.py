@@ -19,7 +19,7 @@ from textual.widgets import Input, Static
 from engine.text import one_line
 from tui.messages import LineClosed, LineEntered
 from tui.screens.completion import completion, usage
-from tui.state.goto import explain
+from tui.state.goto import explain, looked_for
 from tui.state.known import Known
 
 
@@ -41,7 +41,7 @@ class CommandLine(Vertical):
         """The hint, the prompt and the input."""
         yield Static(id="line-hint")
         yield Input(
-            placeholder="where to; esc leaves" if self._replay else "a verb; tab completes, esc leaves",
+            placeholder="where to; esc leaves" if self._replay else "a verb, or what to look for: loss<4.5; esc leaves",
             suggester=None if self._replay else _Words(self),
             compact=True,
             id="line-input",
@@ -95,7 +95,8 @@ class CommandLine(Vertical):
         hint = self.query_one("#line-hint", Static)
         hint.remove_class("wrong")
         room = self.app.size.width - 2
-        hint.update(Content(explain(text) if self._replay else usage(text, room)))
+        seeks = self._replay or looked_for(text) is not None
+        hint.update(Content(explain(text) if seeks else usage(text, room)))
 
 
 class _Words(Suggester):

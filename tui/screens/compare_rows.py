@@ -7,7 +7,7 @@ from textual.content import Content
 from engine.text import one_line
 from engine.units import format_count
 from tui.state.compared import Axis, ComparedRun, differing_keys
-from tui.state.formatting import countdown, fit, fixed
+from tui.state.formatting import countdown, fit, fit_start, fixed
 from tui.state.smoothing import smoothed_at
 from tui.widgets.chart.curves import LETTERS
 
@@ -62,7 +62,7 @@ def figure_rows(
         ink = (LIGHT_INKS if light else INKS)[number]
         head = (
             (f"{LETTERS[number]} ", f"{ink} bold"),
-            (f"{_tail(names[number], name_width):<{name_width}}", _NEW),
+            (f"{fit_start(names[number], name_width):<{name_width}}", _NEW),
         )
         if run.fault:
             rows.append(
@@ -136,11 +136,6 @@ def _short(axis: Axis, x: int | None) -> str:
     if x is None:
         return ""
     return countdown(x / 1000).strip() if axis == "time" else f"{x:,}" if axis == "steps" else format_count(x)
-
-
-def _tail(name: str, width: int) -> str:
-    """The end of a name that is too long: runs begin with their day and differ at the end."""
-    return name if len(name) <= width else f"…{name[1 - width :]}"
 
 
 def _value(run: ComparedRun, quantity: str, axis: Axis, x: int | None, smoothing: float) -> float | None:

@@ -19,7 +19,7 @@ MARKS = (
     ("○ requested", "sent, not answered yet"),
     ("◐ accepted", "in the log, waits for the next step boundary"),
     ("▷ 0:42", "a child works on it beside the training; what it found stands below"),
-    ("● applied", "in effect; the step and what changed stand beside it"),
+    ("✓ applied", "in effect; the step and what changed stand beside it"),
     ("✗ refused", "nothing changed; the reason and what to do stand beside it"),
 )
 KEY_WIDTH = 13
@@ -27,6 +27,9 @@ COLUMN = 50
 """Cells that a column has at least."""
 MOST_COLUMNS = 3
 GAP = 3
+
+Row = tuple[str, str, str]
+"""Keys, what they do, and other words for it."""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -51,7 +54,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """One box, which scrolls."""
         with VerticalScroll(id="help-box") as box:
-            box.border_title = f"Keys: {TITLES[self._place]}"
+            box.border_title = f"keys: {TITLES[self._place].lower()}"
             yield Static(id="help-rows")
 
     def on_mount(self) -> None:
@@ -112,21 +115,24 @@ class HelpScreen(ModalScreen[None]):
             f"{self._typed}▏ esc shows all" if self._typed else "type to find · esc closes"
         )
 
-    def _groups(self) -> list[tuple[str, list[tuple[str, str]]]]:
+    def _groups(self) -> list[tuple[str, list[Row]]]:
         table = [
-            (title, [(key.shown.replace(" or ", " "), key.help) for key in keys])
+            (title, [(key.shown.replace(" or ", " "), key.help, key.also) for key in keys])
             for title, keys in groups(self._place).items()
         ]
-        return [*table, ("A command's life", list(MARKS))] if self._place == "live" else table
+        return (
+            [*table, ("A command's life", [(*row, "") for row in MARKS])] if self._place == "live" else table
+        )
 
-    def _wanted(self, row: tuple[str, str]) -> bool:
-        typed = self._typed.lower()
-        return not typed or typed in row[1].lower() or self._typed in row[0]
+    def _wanted(self, row: Row) -> bool:
+        """A key as printed, or every word somewhere in what it does."""
+        said = f"{row[1]} {row[2]}".lower()
+        return self._typed in row[0] or all(word in said for word in self._typed.lower().split())
 
 
-def _block(title: str, rows: list[tuple[str, str]], width: int) -> list[Content]:
+def _block(title: str, rows: list[Row], width: int) -> list[Content]:
     out = [Content.assemble((title, "bold"))]
-    for left, right in rows:
+    for left, right, _ in rows:
         first, *more = Content(right).wrap(max(8, width - KEY_WIDTH))
         out.append(Content.assemble((f"{left:<{KEY_WIDTH - 1}} ", "$accent"), first))
         out += [Content(" " * KEY_WIDTH) + line for line in more]

@@ -19,7 +19,15 @@ from textual.worker import get_current_worker
 from engine.errors import SlotdeckError
 from engine.text import one_line
 from tui.keys import Place, bindings
-from tui.messages import CompareAsked, LaunchAsked, PipelinesAsked, ProfileChosen, RunLeft, RunOpened
+from tui.messages import (
+    CompareAsked,
+    CsvAsked,
+    LaunchAsked,
+    PipelinesAsked,
+    ProfileChosen,
+    RunLeft,
+    RunOpened,
+)
 from tui.screens.ask_line import AskLine
 from tui.screens.help import HelpScreen
 from tui.screens.hint import hint
@@ -49,11 +57,12 @@ class HomeScreen(Keeping):
     #home-ask { margin: 0 1; }
     #runs-header { height: 1; color: $quiet; }
     #run-detail { height: 2; margin: 0 2; }
-    #profiles { height: auto; max-height: 7; border-top: solid $panel; border-title-color: $quiet; }
+    #profiles { height: auto; max-height: 7; border-top: solid $panel; }
+    #profiles { border-title-color: $foreground; border-title-style: bold; }
     #runs-empty { display: none; height: 1fr; content-align: center middle; text-align: center; color: $quiet; }
-    .no-runs #runs, .no-runs #runs-header, .no-runs #run-detail { display: none; }
-    .no-runs #runs-empty { display: block; }
-    .no-profiles #profiles { display: none; }
+    HomeScreen.no-runs #runs, HomeScreen.no-runs #runs-header, HomeScreen.no-runs #run-detail { display: none; }
+    HomeScreen.no-runs #runs-empty { display: block; }
+    HomeScreen.no-profiles #profiles { display: none; }
     """
     BINDINGS: ClassVar[list[Binding]] = bindings("home")  # type: ignore[assignment]
     AUTO_FOCUS = ""  # the runs, or the profiles when there are none
@@ -85,7 +94,7 @@ class HomeScreen(Keeping):
 
     def on_mount(self) -> None:
         """Look at the folder, now and every few seconds."""
-        self._profiles.border_title = "Profiles"
+        self._profiles.border_title = "profiles"
         self.add_class("no-runs", "no-profiles")  # until the folder has been read
         self.reload()
         self.set_interval(RELOAD_S, self.reload)
@@ -140,7 +149,7 @@ class HomeScreen(Keeping):
     def _failed(self, error: str) -> None:
         self._view, self._listed = None, ()
         self.add_class("no-runs")
-        self.query_one("#runs-empty", Static).update(Content(f"✗ {one_line(error, 1024)}"))
+        self.query_one("#runs-empty", Static).update(Content.assemble((f"✗ {one_line(error, 1024)}", "$error")))
         self.query_one(KeyBar).redraw()
 
     # -- what is listed ----------------------------------------------------------------------------------
@@ -225,6 +234,11 @@ class HomeScreen(Keeping):
             )
         else:
             self.post_message(CompareAsked(paths))
+
+    def action_write_csv(self) -> None:
+        """What was logged of the run as CSV."""
+        if (run := self._run()) is not None:
+            self.post_message(CsvAsked(run.path))
 
     def action_launch(self) -> None:
         """The profile, or that of the run."""

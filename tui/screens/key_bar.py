@@ -5,6 +5,9 @@ from __future__ import annotations
 from tui.keys import Key, Place, keys_for
 from tui.screens.link_row import Link, LinkRow
 
+GAP = 3
+"""Cells from one key to the next."""
+
 
 class KeyBar(LinkRow):
     """Drawn from the key table; a screen's `labels_now` says what an action would do just now: empty, nothing."""
@@ -33,23 +36,24 @@ class KeyBar(LinkRow):
             if self._applies(key) and (label := now.get(key.action, key.label))
         ]
         keep, last = [], applies[-2:]  # leave and help
-        room = self.size.width - 2 - sum(_width(key, label) for key, label in last)
+        room = self.size.width - 2 + GAP - sum(_width(key, label) for key, label in last)
         for key, label in applies[:-2]:
             room -= _width(key, label)
             if room < 0:
                 break
             keep.append((key, label))
-        return [_link(key, label) for key, label in (*keep, *last)]
+        shown = (*keep, *last)
+        return [_link(key, label, GAP if at < len(shown) else 0) for at, (key, label) in enumerate(shown, 1)]
 
     def _applies(self, key: Key) -> bool:
         name = key.action.split("(")[0]
         return bool(self.screen.check_action(name, ()))
 
 
-def _link(key: Key, label: str) -> Link:
-    parts = ((key.first, "bold $accent"), (f" {label}", "$quiet"), ("   ", ""))
+def _link(key: Key, label: str, gap: int) -> Link:
+    parts = ((key.first, "bold $accent"), (f" {label}", "$quiet"), (" " * gap, ""))
     return Link(parts, key.action)
 
 
 def _width(key: Key, label: str) -> int:
-    return len(key.first) + len(label) + 4
+    return len(key.first) + 1 + len(label) + GAP

@@ -25,9 +25,9 @@ from tui.widgets.scrubber import Scrubber
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 """Times the run's own speed."""
 _STOPS: dict[StopKind, str] = {
-    "action": "thing the operator did",
-    "alarm": "alarm",
-    "evaluation": "evaluation",
+    "action": "the operator did nothing",
+    "alarm": "no alarm",
+    "evaluation": "no evaluation",
 }
 
 
@@ -146,7 +146,7 @@ class ReplayScreen(Deck):
         """The next or previous place of a kind; a word when there is none."""
         if self.player.go(kind, by) is None:
             self.app.clear_notifications()
-            self.notify(f"no {_STOPS[kind]} {'after' if by > 0 else 'before'} this moment")
+            self.notify(f"{_STOPS[kind]} {'after' if by > 0 else 'before'} this moment")
         self.paint()
 
     # -- playing -----------------------------------------------------------------------------------------

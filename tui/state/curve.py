@@ -115,6 +115,11 @@ class Curve:
         base = self._levels[0]
         return zip(base.step, base.high, strict=True)
 
+    def extremes(self) -> Iterator[tuple[int, float, float]]:
+        """`(step, low, high)` of every entry."""
+        base = self._levels[0]
+        return zip(base.step, base.low, base.high, strict=True)
+
     def upto(self, step: int) -> Curve:
         """A curve of its own, of the entries up to `step`."""
         part, base, level = Curve(), self._levels[0], _Level()

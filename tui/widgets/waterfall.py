@@ -194,10 +194,10 @@ class Waterfall(Lines[WaterfallView]):
             return []
         gone = "  × pruned" if any(view.pruned) else ""
         wishes = (
-            f"░▒▓█ duty  · off  ╱ forward only  P pinned  B banned{gone}",
-            f"░▒▓█ duty  P pin  B ban{gone}",
+            f"░▒▓█ duty  · off  ╱ forward only  P=pinned  B=banned{gone}",
+            f"░▒▓█ duty  P=pin  B=ban{gone}",
         )
-        legend = next((wish for wish in wishes if len(wish) <= width), fit("░▒▓█ duty  P pin  B ban", width))
+        legend = next((wish for wish in wishes if len(wish) <= width), fit("░▒▓█ duty  P=pin  B=ban", width))
         return [[(legend, self.look("muted"))]]
 
 
