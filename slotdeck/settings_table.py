@@ -13,7 +13,7 @@ from tui.settings import OPTIONS
 def settings_lines(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
     """A line for each setting, and for each key that the user changed."""
     rows = [
-        (option.name, _shown(config.values[option.name]), _origin(option.name, config, environ), option.help)
+        (option.name, _shown(config.values[option.name]), config.origin(option.name, environ), option.help)
         for option in OPTIONS.values()
     ]
     for place, changes in config.keys.items():
@@ -43,11 +43,3 @@ def _shown(value: object) -> str:
         if isinstance(value, float)
         else str(value)
     )
-
-
-def _origin(name: str, config: Config, environ: Mapping[str, str]) -> str:
-    origin = config.origins[name]
-    if origin != "environment":
-        return origin
-    variable = OPTIONS[name].variable
-    return variable if environ.get(variable) is not None else "SLOTDECK_LIGHT"

@@ -29,6 +29,14 @@ class Config:
     keys: Mapping[str, Mapping[str, str]]
     """Place, or empty for every place -> action -> keys."""
 
+    def origin(self, name: str, environ: Mapping[str, str]) -> str:
+        """Where a setting comes from: `default`, `file`, `flag`, or the variable's name."""
+        origin = self.origins[name]
+        if origin != ENVIRONMENT:
+            return origin
+        variable = OPTIONS[name].variable
+        return variable if environ.get(variable) is not None else "SLOTDECK_LIGHT"
+
     def settings(self, environ: Mapping[str, str]) -> Settings:
         """What the screens are handed."""
         values = {name: value for name, value in self.values.items() if name != "runs"}

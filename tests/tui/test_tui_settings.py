@@ -12,6 +12,7 @@ from tui.config import load
 from tui.config_edit import edited, set_value
 from tui.keys import PLACES, keys_for, rebind
 from tui.settings import Settings
+from tui.widgets.pick_list import PickList
 
 
 @pytest.fixture
@@ -109,6 +110,47 @@ async def test_another_key_does_it_and_bar_and_help_show_it(tmp_path, own_keys):
         await pilot.press("f1")
         await pilot.pause()
         assert "K ctrl+s" in " ".join(app.screen.told.split())
+
+
+async def test_settings_are_changed_on_the_screen_which_says_where_each_comes_from(
+    place, tmp_path, own_keys, monkeypatch
+):
+    path, environ = place
+    monkeypatch.setenv("XDG_CONFIG_HOME", environ["XDG_CONFIG_HOME"])
+    monkeypatch.setenv("SLOTDECK_UNITS", "binary")
+    app, link = still_deck(write_fake_run(tmp_path / "run", FakeRun("run", steps=100, outcome="")))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await link.loaded.wait()
+        await pilot.press("comma")
+        await settle(pilot)
+        rows = app.screen.query_one(PickList)
+        assert rows.text.splitlines()[0].split() == ["theme", "dark", "default"]
+        await pilot.press("right")
+        await settle(pilot)
+        assert (path.read_text(), app.theme) == ('theme = "light"\n', "slotdeck-light")
+        assert rows.text.splitlines()[0].split() == ["theme", "light", "file"]
+        await pilot.press("down", "enter")
+        await settle(pilot)
+        assert "SLOTDECK_UNITS says otherwise" in str(app.screen.query_one("#settings-said").content)
+        await pilot.click(rows, offset=(20, 0))
+        await settle(pilot)
+        assert app.theme == "slotdeck-contrast"
+        await pilot.press("backspace")
+        at = next(n for n, line in enumerate(app.screen._lines) if getattr(line, "verb", "") == "ban")
+        rows.go_to(at)
+        await pilot.press("enter", "q")
+        await settle(pilot)
+        assert "would be ban and leave" in str(app.screen.query_one("#settings-said").content)
+        await pilot.press("enter", "f2")
+        await settle(pilot)
+        assert 'ban = "f2"' in path.read_text()
+        await pilot.press("escape", "4", "b", "f2")
+        await settle(pilot)
+        assert link.sent == [c.Ban("block.4")]
+        await pilot.press("comma")
+        await settle(pilot)
+        assert "theme" in app.screen.query_one(PickList).text
+    write_bytes("binary")
 
 
 def test_bytes_are_written_as_the_user_wishes():

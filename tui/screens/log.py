@@ -6,45 +6,32 @@ the app hands in; they are read in a thread. Enter shows the run as it was at th
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Input, Static
-from textual.worker import get_current_worker
+from textual.widgets import Static
 
-from engine.errors import SlotdeckError
 from tui.keys import Place, bindings
 from tui.messages import MomentOpened
 from tui.screens.link_row import LinkRow
 from tui.screens.log_bar import kind_links, state_links
 from tui.screens.log_rows import LogRows
+from tui.screens.log_search import LogSearch
 from tui.screens.log_text import as_text
-from tui.screens.page import RunPage, nothing_yet
-from tui.screens.source import Past, Player
-from tui.state.feed import FeedItem
-from tui.state.told import KINDS, LEVELS, Filter, Told
+from tui.screens.page import nothing_yet
+from tui.screens.source import Player
+from tui.state.told import KINDS, LEVELS, Filter
 
 if TYPE_CHECKING:
     from tui.screens.deck import Deck
 
-OUTPUT_S = 1.0
-"""Between two looks at what the engine prints."""
 CLIPBOARD_BYTES = 64 << 10
 """More than that many terminals refuse; a file takes it."""
 
 
-class _Keeper(Protocol):
-    """The app."""
-
-    def log_of(self, run_dir: Path) -> Past: ...
-
-
-class LogScreen(RunPage):
+class LogScreen(LogSearch):
     """What keys and the mouse do to the lines."""
 
     BINDINGS: ClassVar[list[Binding]] = bindings("log")  # type: ignore[assignment]
@@ -56,22 +43,12 @@ class LogScreen(RunPage):
     LogScreen.trouble #notice { display: none; }
     LogScreen #log-kinds, LogScreen #log-state { height: 1; margin: 0 1; }
     LogScreen #log-kinds { background: $surface; }
-    LogScreen #log-search { display: none; dock: bottom; height: 1; layer: over; background: $surface; padding: 0 1; }
-    LogScreen #log-search.open { display: block; }
-    LogScreen #log-search Static { width: 2; color: $accent; text-style: bold; }
-    LogScreen #log-search Input { width: 1fr; background: $surface; }
     """
 
     def __init__(self, deck: Deck, search: bool = False) -> None:
         """`search`: with the search open."""
         super().__init__(deck)
         self._search_first = search
-        self._told = Told()
-        self._sought = ""
-        self._before_search = 0
-        """Where one was when the search was opened: the nearest hit is counted from there."""
-        self._reading = True
-        self._past: Past | None = None
 
     def compose_page(self) -> ComposeResult:
         """Troubles, filters, lines, and the search field over the keys."""
@@ -79,21 +56,10 @@ class LogScreen(RunPage):
         yield LinkRow(id="log-kinds")
         yield LinkRow(id="log-state")
         yield LogRows(self._told)
-        with Horizontal(id="log-search"):
-            yield Static(Content("/"))
-            yield Input(
-                placeholder="text or a regular expression; esc leaves", compact=True, select_on_focus=False
-            )
+        yield from self.compose_search()
 
     def on_mount(self) -> None:
-        """The end first, or the moment that a replay shows; what is older as soon as it is read."""
-        super().on_mount()
-        self._past = cast("_Keeper", self.app).log_of(self.deck.source.run_dir)
-        self._told.take_feed(self.store.feed)
-        if self.deck.place == "replay":
-            self._lines.following = False
-        self._read_past()
-        self.set_interval(OUTPUT_S, self._look_at_output)
+        """The search, where that was asked for. (Textual calls this of every base class by itself.)"""
         if self._search_first:
             self.call_after_refresh(self.action_search)
 
@@ -107,10 +73,6 @@ class LogScreen(RunPage):
         if wrong or self.query_one("#log-now").display:
             self.query_one("#log-now", Static).update(Content("\n").join(wrong))
         self._draw()
-
-    @property
-    def _lines(self) -> LogRows:
-        return self.query_one(LogRows)
 
     def _draw(self) -> None:
         rows, width = self._lines, self.size.width - 2
@@ -128,110 +90,12 @@ class LogScreen(RunPage):
             return "The engine has printed nothing."
         return "No such lines; esc shows all." if self._told.count else "Nothing has happened yet."
 
-    # -- what is older, and what the engine printed --------------------------------------------------------
-
-    @work(thread=True, exclusive=True, group="past")
-    def _read_past(self) -> None:
-        assert self._past is not None, "handed in when the page opens"
-        worker = get_current_worker()
-        try:
-            lines = self._past.lines(lambda: worker.is_cancelled)
-        except (SlotdeckError, OSError) as error:
-            self.app.call_from_thread(self._no_past, str(error))
-        else:
-            if not worker.is_cancelled:
-                self.app.call_from_thread(self._take_past, lines)
-
-    def _take_past(self, lines: list[FeedItem]) -> None:
-        rows, selected, first = self._lines, self._lines.selected, self._reading
-        self._reading = False
-        self._told.take_past(lines, self.store.feed)
-        if first and self.deck.place == "replay":
-            after = self._told.place_of(self.store.head_seq + 1)
-            at_end = not self._told.shown or self._told.shown[-1].seq <= self.store.head_seq
-            rows.at = len(self._told.shown) - 1 if at_end else max(0, after - 1)
-        elif selected is not None and not rows.following:
-            rows.at = self._told.place_of(selected.seq)
-        if self._sought:
-            self._find()
-        self._draw()
-
-    def _no_past(self, error: str) -> None:
-        self._reading = False
-        self.complain(error)
-
-    @work(thread=True, exclusive=True, group="output")
-    def _look_at_output(self) -> None:
-        assert self._past is not None, "handed in when the page opens"
-        if self._told.filter.kind != "output":
-            return
-        try:
-            lines = self._past.output()
-        except OSError as error:
-            lines = [
-                FeedItem(0, 0.0, None, "output", "✗", f"cannot be read: {error.strerror or error}", "error")
-            ]
-        if lines is not None:
-            self.app.call_from_thread(self._take_output, lines)
-
-    def _take_output(self, lines: list[FeedItem]) -> None:
-        self._told.take_output(lines)
-        self._draw()
-
-    # -- search ------------------------------------------------------------------------------------------
-
-    def action_search(self) -> None:
-        """Open the field."""
-        field = self.query_one("#log-search Input", Input)
-        self._before_search = self._lines.at
-        self.query_one("#log-search").add_class("open")
-        field.value = ""
-        field.focus()
-
-    @on(Input.Changed, "#log-search Input")
-    def _typed(self, event: Input.Changed) -> None:
-        event.stop()
-        if self.query_one("#log-search").has_class("open"):
-            self._sought = event.value
-            self._find(jump=True)
-
-    @on(Input.Submitted, "#log-search Input")
-    def _submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self._close_search()
-
-    def _close_search(self) -> None:
-        self.query_one("#log-search").remove_class("open")
-        self.set_focus(None)
-
-    @work(exclusive=True, group="search")
-    async def _find(self, jump: bool = False) -> None:
-        """Search on, a piece at a time; with `jump` the nearest hit is then selected."""
-        from asyncio import sleep
-
-        for _ in self._told.seek(self._sought):
-            await sleep(0)
-        if jump:
-            back = self._told.hit_from(self._before_search + 1, -1)
-            self._lines.go(back if back is not None else self._before_search)
-        self._draw()
-
-    def action_hit(self, by: int) -> None:
-        """The next hit, or the one before."""
-        if not self._sought:
-            self.action_search()
-            return
-        at = self._told.hit_from(self._lines.at, by)
-        if at is not None:
-            self._lines.go(at)
-        self._draw()
+    # -- filter ------------------------------------------------------------------------------------------
 
     def action_hits_only(self) -> None:
         """Hide what does not hold it."""
         if self._sought:
             self._choose(hits_only=not self._told.filter.hits_only)
-
-    # -- filter ------------------------------------------------------------------------------------------
 
     def action_kind(self, by: int) -> None:
         """The next kind, or the one before."""
@@ -257,11 +121,7 @@ class LogScreen(RunPage):
 
     def action_clear(self) -> None:
         """What narrows the lines goes, one thing at a time; then the page."""
-        if self.query_one("#log-search").has_class("open") or self._sought:
-            self._close_search()
-            self._sought = ""
-            for _ in self._told.seek(""):
-                pass
+        if self._searched():
             self._choose(hits_only=False)
         elif not self._told.filter.empty:
             self._choose(Filter())

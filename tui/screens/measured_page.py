@@ -28,7 +28,6 @@ class MeasuredPage(RunPage):
 
     def on_mount(self) -> None:
         """What the store has at once, what is older as soon as it is read."""
-        super().on_mount()
         known = self.deck.measured
         if known is None or (self.deck.place == "replay" and self.store.head_seq > known.head_seq + BEHIND):
             self._read_measured(cast("_Keeper", self.app).measured_in(self.deck.source.run_dir))

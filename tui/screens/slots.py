@@ -54,7 +54,6 @@ class SlotsScreen(MeasuredPage):
         """The slot that the deck has selected, or the first."""
         self.selection = SlotSelection()
         self.selection.pick(self.choices.slot.at)
-        super().on_mount()
 
     # -- painting ----------------------------------------------------------------------------------------
 

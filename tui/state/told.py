@@ -217,4 +217,6 @@ def _compiles(text: str) -> bool:
 def _pattern(text: str) -> re.Pattern[str] | None:
     if not text:
         return None
-    return re.compile(re.escape(text) if _is_plain(text) else text, re.IGNORECASE)
+    if _is_plain(text):  # what is one line in the search may be several on the screen
+        text = r"\s+".join(re.escape(word) for word in text.split(" "))
+    return re.compile(text, re.IGNORECASE)
