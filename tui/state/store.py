@@ -246,9 +246,9 @@ class RunStore:
 
     def _tell(self, item: FeedItem) -> None:
         if item.about:
-            before = next((old for old in reversed(self.feed) if old.about == item.about), None)
-            if before is not None:
-                self.feed.remove(before)
+            told = (back for back, old in enumerate(reversed(self.feed), 1) if old.about == item.about)
+            if before := next(told, 0):
+                del self.feed[-before]
         self.feed.append(item)
         self._dirty.add("feed")
         if item.kind == "alarm":
