@@ -8,17 +8,34 @@ import os
 import socket
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+import psutil
 
 from benchmarks.terminal.child import CURVE, Child
 
 PATIENCE_S = 120.0
+STILL_S = 4.0
+"""Without drawing anything for so long, LEET has read the run to its end."""
 LOSS = ("loss", "loss/train")
 
 
-def tensorboard(python: Path, exported: Path, last_step: int) -> float:
-    """Seconds from its start until it has answered with a curve of the loss that reaches to the end.
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A run opened by somebody."""
+
+    first_s: float
+    """From its start until there was a curve."""
+    whole_s: float
+    """Until every report was in it."""
+    memory_mb: float
+    """Resident then, in 10^6 bytes."""
+
+
+def tensorboard(python: Path, exported: Path, last_step: int) -> Opened:
+    """From its start until it has answered with a curve of the loss, and with one that reaches to the end.
 
     Raises:
         AssertionError: it never did.
@@ -28,14 +45,18 @@ def tensorboard(python: Path, exported: Path, last_step: int) -> float:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     began_s = time.perf_counter()
-    server = subprocess.Popen(
+    server = psutil.Popen(
         [python, "-m", "tensorboard.main", "--logdir", str(events.parent), "--port", str(port), "--host", "127.0.0.1"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
+    first_s = 0.0
     try:
-        while time.perf_counter() - began_s < PATIENCE_S:
-            if _newest_step(port) == last_step:
-                return time.perf_counter() - began_s
+        while (now_s := time.perf_counter() - began_s) < PATIENCE_S:
+            newest = _newest_step(port)
+            first_s = first_s or (now_s if newest else 0.0)
+            if newest == last_step:
+                whole_s = time.perf_counter() - began_s
+                return Opened(first_s, whole_s, _memory_mb(server))
             time.sleep(0.02)
     finally:
         server.terminate()
@@ -63,22 +84,28 @@ def _get(port: int, path: str) -> bytes:
     return line.getresponse().read()
 
 
-def leet(python: Path, exported: Path) -> float:
-    """Seconds from its start to a drawn curve.
+def _memory_mb(process: psutil.Process) -> float:
+    """With what it started."""
+    family = [process, *process.children(recursive=True)]
+    return sum(float(one.memory_info().rss) for one in family) / 1e6
+
+
+def leet(python: Path, exported: Path) -> Opened:
+    """From its start to a drawn curve, and to the last change of what it draws: it reads the run in pieces.
 
     Raises:
         AssertionError: it never drew one.
     """
     (run_file,) = exported.rglob("run-*.wandb")
     core = next(python.parent.parent.glob("lib*/python*/site-packages/wandb/bin/wandb-core"))
-    return _drawn(core, run_file)
-
-
-def _drawn(core: Path, run_file: Path) -> float:
     settings = {"WANDB_MODE": "offline", "WANDB_CONFIG_DIR": str(run_file.parent)}
     words = ["leet", "run", "--no-observability", "-run-file", str(run_file), str(run_file.parent.parent)]
     child = Child(*words, program=core, environment=settings)
     try:
-        return child.until(CURVE, limit_s=PATIENCE_S)
+        first_s = child.until(CURVE, limit_s=PATIENCE_S)
+        whole_s = time.perf_counter()
+        while child.read(STILL_S, until_any=True) and time.perf_counter() - child.began_s < PATIENCE_S:
+            whole_s = time.perf_counter()
+        return Opened(first_s, whole_s - child.began_s, child.memory_mb())
     finally:
         child.leave()

@@ -11,7 +11,7 @@ from engine.errors import SlotdeckError
 from engine.text import one_line
 from engine.units import format_bytes
 from slotdeck.options import RUNS, Run, Runs, app
-from slotdeck.say import say
+from slotdeck.say import say, shown_share
 
 
 @app.command("export-run")
@@ -48,7 +48,8 @@ def export_run(
         raise SlotdeckError("no format given", "add --csv, --parquet, --tensorboard or --wandb-offline")
     run_dir = find_run(run, runs_dir)
     target = shown_path(to or Path(f"{run_dir.resolve().name}-export"))
-    write(run_dir, target, formats, overwrite=overwrite, only_final=final_branch, say=say)
+    with shown_share(f"writing {one_line(run_dir.resolve().name)}") as tell:
+        write(run_dir, target, formats, overwrite=overwrite, only_final=final_branch, say=say, tell=tell)
 
 
 @app.command()

@@ -7,7 +7,7 @@ an apostrophe: names and log lines are foreign.
 
 from __future__ import annotations
 
-import csv
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -17,92 +17,116 @@ from engine.text import sanitise
 from engine.units import format_moment
 from slotdeck.export_run import tables as t
 from slotdeck.export_run.facts import RunFacts
-from slotdeck.export_run.tables import ON_FINAL_BRANCH, Row, Table
+from slotdeck.export_run.tables import ON_FINAL_BRANCH, Column, Row, Table, Type
 
 LOSS = "loss.csv"
 LOSS_COLUMNS = ("step", "tokens", "t_s", "loss", "loss_ema", "val_loss", "lr", "time")
 SPREADSHEET_ROWS = 1_000_000
 """A spreadsheet holds 1,048,576: of a longer run `loss.csv` has every n-th report."""
+END = "\r\n"
+_QUOTE = '"'
+_NEEDS_QUOTES = re.compile('[",\r\n]')
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _CELL_CHARACTERS = 32_767
 """A spreadsheet cuts a longer cell, or refuses the file."""
 
 
 class CsvFiles:
-    """Writes the tables as they come."""
+    """Writes the tables as they come, column by column: a long run is a hundred million cells."""
 
     def __init__(self, folder: Path, facts: RunFacts) -> None:
         self._folder = folder
-        self._files: list[IO[str]] = []
-        self._writers: dict[str, Any] = {}
-        self._loss = _LossCurve(self._open(LOSS, LOSS_COLUMNS), facts)
+        self._files: dict[str, IO[str]] = {}
+        self._open(LOSS, LOSS_COLUMNS)
+        self._loss = _LossCurve(facts)
 
     def take(self, table: Table, rows: list[Row]) -> None:
         """The next rows of a table."""
-        writer = self._writers.get(table.name)
-        if writer is None:
-            writer = self._writers[table.name] = self._open(f"{table.name}.csv", table.names)
-        shown = [(place, _SHOWN[c.type]) for place, c in enumerate(table.columns) if c.type in _SHOWN]
-        cells = list(map(list, rows))
-        for row in cells:
-            for place, show in shown:
-                if row[place] is not None:
-                    row[place] = show(row[place])
-        writer.writerows(cells)
+        name = f"{table.name}.csv"
+        if name not in self._files:
+            self._open(name, table.names)
+        columns = [
+            _cells(column, values)
+            for column, values in zip(table.columns, zip(*rows, strict=True), strict=True)
+        ]
+        self._write(name, columns)
         if table is t.STEPS:
-            self._loss.take(rows)
+            self._write(LOSS, self._loss.columns(rows, columns))
 
     def close(self) -> None:
         """Everything to the disk."""
-        for file in self._files:
+        for file in self._files.values():
             file.close()
 
-    def _open(self, name: str, head: tuple[str, ...]) -> Any:
-        file = (self._folder / name).open("x", encoding="utf-8", newline="")
-        self._files.append(file)
-        writer = csv.writer(file)
-        writer.writerow(head)
-        return writer
+    def _open(self, name: str, head: tuple[str, ...]) -> None:
+        self._files[name] = (self._folder / name).open("x", encoding="utf-8", newline="")
+        self._write(name, [[column] for column in head])
+
+    def _write(self, name: str, columns: list[list[str]]) -> None:
+        lines = [*map(",".join, zip(*columns, strict=True)), ""]
+        self._files[name].write(END.join(lines))
 
 
 class _LossCurve:
     """The line that leads to where the run stands, no cell of it empty once there was an evaluation."""
 
-    def __init__(self, writer: Any, facts: RunFacts) -> None:
-        self._writer = writer
+    def __init__(self, facts: RunFacts) -> None:
         self._every = max(1, -(-facts.reports // SPREADSHEET_ROWS))
         self._count = 0
         self._measured = [
             (seq, done.loss) for seq, done in facts.evaluations if facts.leads(done.branch, done.step)
         ]
         self._measured.reverse()
-        self._val_loss: float | None = None
+        self._val_loss = ""
 
-    def take(self, reports: list[Row]) -> None:
-        seq, wall, since, step, tokens, loss, ema, lr = map(
-            t.STEPS.place, ("seq", "time", "t_s", "step", "tokens", "loss", "loss_ema", "lr")
-        )
-        for row in reports:
+    def columns(self, reports: list[Row], shown: list[list[str]]) -> list[list[str]]:
+        """Those of `LOSS_COLUMNS`, from the next step reports and their cells."""
+        wanted, val_losses = [], []
+        seq, since = t.STEPS.place("seq"), t.STEPS.place("t_s")
+        for at, row in enumerate(reports):
             if not row[ON_FINAL_BRANCH]:
                 continue
             while self._measured and self._measured[-1][0] < row[seq]:
-                self._val_loss = self._measured.pop()[1]
+                self._val_loss = _plain(self._measured.pop()[1])
             self._count += 1
             if self._count % self._every == 0:
-                self._writer.writerow(
-                    (row[step], row[tokens], round(row[since], 3), row[loss], row[ema], self._val_loss, row[lr],
-                     format_moment(row[wall]))
-                )  # fmt: skip
+                wanted.append(at)
+                val_losses.append(self._val_loss)
+        own = {"t_s": [repr(round(reports[at][since], 3)) for at in wanted], "val_loss": val_losses}
+        if len(wanted) == len(reports):
+            return [own[name] if name in own else shown[t.STEPS.place(name)] for name in LOSS_COLUMNS]
+        return [
+            own[name] if name in own else [shown[t.STEPS.place(name)][at] for at in wanted]
+            for name in LOSS_COLUMNS
+        ]
+
+
+def _cells(column: Column, values: tuple[Any, ...]) -> list[str]:
+    show = _SHOWN[column.type]
+    return [*map(repr if show is _plain and None not in values else show, values)]
+
+
+def _plain(value: float | None) -> str:
+    return "" if value is None else repr(value)
+
+
+def _moment(wall_s: float | None) -> str:
+    return "" if wall_s is None else format_moment(wall_s)
 
 
 @lru_cache(4096)  # the same reasons and names come again and again
-def _cell(text: str) -> str:
+def _text(text: str | None) -> str:
+    if text is None:
+        return ""
     safe = sanitise(text, _CELL_CHARACTERS - 1)
-    return f"'{safe}" if safe.startswith(_FORMULA) else safe
+    cell = f"'{safe}" if safe.startswith(_FORMULA) else safe
+    return f'"{cell.replace(_QUOTE, _QUOTE * 2)}"' if _NEEDS_QUOTES.search(cell) else cell
 
 
-def _bool(value: bool) -> str:
-    return "true" if value else "false"
+def _bool(value: bool | None) -> str:
+    return "" if value is None else "true" if value else "false"
 
 
-_SHOWN: dict[str, Callable[[Any], object]] = {"time": format_moment, "string": _cell, "bool": _bool}
+_SHOWN: dict[Type, Callable[[Any], str]] = {
+    "int64": _plain, "float64": _plain, "bool": _bool, "string": _text, "time": _moment,
+}  # fmt: skip

@@ -56,6 +56,7 @@ def export_run(
     overwrite: bool,
     only_final: bool,
     say: Callable[[str], None],
+    tell: Callable[[float], None] = lambda _: None,
 ) -> None:
     """Write a run in each format, and say where.
 
@@ -66,6 +67,7 @@ def export_run(
         overwrite: earlier exports may be replaced; nothing else ever is.
         only_final: leave out what rollbacks left behind.
         say: takes each line.
+        tell: takes the share that is done, often.
 
     Raises:
         SlotdeckError: the run, the place or the disk does not allow it; nothing is left behind.
@@ -76,13 +78,14 @@ def export_run(
     try:
         with ExitStack() as places:
             folders = {name: places.enter_context(staged(to / name, option="--to")) for name in formats}
-            unreadable = _write(run_dir, facts, folders, only_final=only_final)
+            unreadable = _write(run_dir, facts, folders, tell, only_final=only_final)
     except OSError as error:
         full = error.errno == errno.ENOSPC
         remedy = "free some space" if full else "choose another --to"
         raise SlotdeckError(
             f"{to} cannot be written: {error.strerror or error}", f"{remedy}; nothing was kept"
         ) from None
+    tell(1.0)
     if unreadable:
         say(f"note: {counted(unreadable, 'event')} of a newer kind left out; export with a newer slotdeck")
     if facts.live:
@@ -94,13 +97,21 @@ def export_run(
             say(line)
 
 
-def _write(run_dir: Path, facts: RunFacts, folders: dict[str, Path], *, only_final: bool) -> int:
+def _write(
+    run_dir: Path,
+    facts: RunFacts,
+    folders: dict[str, Path],
+    tell: Callable[[float], None],
+    *,
+    only_final: bool,
+) -> int:
     """Returns how many events could not be read."""
     writers = [FORMATS[name](folder, facts) for name, folder in folders.items()]
 
     def take(table: Table, rows: list[Row]) -> None:
         for writer in writers:
             writer.take(table, rows)
+        tell(walk.share)
 
     walk = Walk(run_dir, facts, take, only_final=only_final)
     try:

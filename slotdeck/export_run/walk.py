@@ -40,7 +40,7 @@ class Walk:
         self._rows: dict[Table, list[Row]] = {table: [] for table in t.TABLES}
         self._accepted: dict[tuple[str, str], tuple[float, e.CommandAccepted, Row]] = {}
         self._names = facts.slot_names
-        self._step = self._branch = 0
+        self._step = self._branch = self._seq = 0
         self._moment: tuple[int, float, float] = (0, 0.0, 0.0)
         self._doors: dict[type, Callable[[Any], None]] = {
             e.RunStarted: self._started, e.StateChanged: self._state, e.RunEnded: self._ended,
@@ -51,6 +51,11 @@ class Walk:
             e.LogGap: self._gap, e.CommandAccepted: self._accept, e.CommandApplied: self._applied,
             e.CommandRefused: self._refused,
         }  # fmt: skip
+
+    @property
+    def share(self) -> float:
+        """Of the log that was walked."""
+        return self._seq / self.facts.head_seq
 
     def run(self) -> None:
         """The whole log, as far as it went when the facts were read."""
@@ -67,6 +72,7 @@ class Walk:
                 if leads or not only_final:
                     steps.append((seq, wall_s, wall_s - began, leads, *astuple(event)))
                     if len(steps) >= BATCH:
+                        self._seq = seq
                         self._hand_on(t.STEPS)
                 continue
             door = self._doors.get(type(event))
