@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from deck_app import settle, still_deck, until
 from fake_run import FakeRun, write_fake_run
+from textual.events import Paste
+from textual.widgets import Input
 
-from tui.app import SlotdeckApp
+from tui.app import SlotdeckApp, run_attach
 from tui.keys import keys_for
 from tui.link.runs import HomeReader
 from tui.messages import ProfileChosen
@@ -54,6 +56,31 @@ async def test_home_that_only_watches_starts_nothing(run_dir: Path) -> None:
         await until(pilot, lambda: "read-only" in app.screen.query_one("#home-title", TextRows).text)
         app.screen.post_message(ProfileChosen("tiny"))
         await until(pilot, lambda: any("read-only" in note.message for note in app._notifications))
+
+
+async def test_home_over_a_cockpit_that_only_watches_only_watches_too(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[SlotdeckApp] = []
+    monkeypatch.setattr(SlotdeckApp, "run", lambda app: opened.append(app))
+    run_attach(run_dir, read_only=True)
+    async with opened[0].run_test(size=(120, 32)) as pilot:
+        await pilot.press("H")
+        await until(pilot, lambda: isinstance(pilot.app.screen, HomeScreen))
+        await until(pilot, lambda: "read-only" in pilot.app.screen.query_one("#home-title", TextRows).text)
+
+
+async def test_what_is_pasted_is_safe_in_every_field(run_dir: Path) -> None:
+    app, _ = still_deck(run_dir)
+    async with app.run_test(size=(120, 32)) as pilot:
+        for key in ("ctrl+p", "colon", "slash"):
+            await pilot.press(key)
+            await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+            pilot.app.post_message(Paste("a\x1b]52;c;aGk=\x07\x9b2J\nb"))
+            await settle(pilot)
+            assert getattr(pilot.app.focused, "value", "") == r"a\x1b]52;c;aGk=\x07\x9b2J"
+            await pilot.press("escape")
+            await settle(pilot)
 
 
 async def test_a_word_in_the_corner_is_text_and_safe_whatever_it_says(run_dir: Path) -> None:
