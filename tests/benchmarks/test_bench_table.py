@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE_S
 
 from benchmarks.training.curve import loss_at, seconds_per_step
 from benchmarks.training.page import NOT_RUN, training_section
@@ -19,7 +20,6 @@ from benchmarks.training.rows import BY_NAME
 from benchmarks.training.sizes import GPT2_124M, MICRO, TINY
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 120.0
 
 
 def start(out: Path, work: Path, data: Path, *words: str) -> subprocess.Popen[str]:

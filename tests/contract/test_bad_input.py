@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bad_inputs import HOME, MISTAKES, Mistake, Said, commit, good_folder, table
-from slotdeck_command import ROOT, run_slotdeck
+from slotdeck_command import ROOT, run_installed
 
 PAGE = ROOT / "docs" / "bad-input.md"
 
@@ -42,6 +42,6 @@ def test_the_installed_command_says_the_same(said: dict[Mistake, Said], tmp_path
     good_folder(tmp_path)
     for what in ("a misspelt profile", "a vocabulary smaller than the data's", "a folder that is no run"):
         (mistake,) = (m for m in MISTAKES if m.what == what)
-        done = run_slotdeck(*mistake.words, cwd=tmp_path)
+        done = run_installed(*mistake.words, cwd=tmp_path)
         done.stderr = done.stderr.replace(f"{tmp_path}/", HOME)
         assert (done.returncode, done.stdout, done.stderr) == (2, "", said[mistake].err)

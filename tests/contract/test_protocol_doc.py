@@ -14,6 +14,7 @@ from typing import Any
 
 import msgpack
 import pytest
+from patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
@@ -55,7 +56,7 @@ class Stranger:
 
     def __init__(self, run_dir: Path) -> None:
         self.peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.peer.settimeout(20)
+        self.peer.settimeout(PATIENCE_S)
         self.peer.connect(str(run_dir / "sock"))
 
     def say(self, kind: int, fields: list[Any]) -> None:
@@ -106,7 +107,7 @@ def test_page_is_enough_to_write_a_client(engine: TinyEngine) -> None:
         for kind, _, _, fields in frames:
             if kind == 32:
                 life.append(dict(zip(table("32 CommandAccepted"), fields, strict=True))["text"])
-                assert engine.mailbox.wait(20)
+                assert engine.mailbox.wait(PATIENCE_S)
                 engine.drain()
             if kind == 33:
                 life.append(dict(zip(table("33 CommandApplied"), fields, strict=True))["rev"])

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from patience import PATIENCE_S
 from slotdeck_command import ENVIRONMENT, ROOT
 
 from benchmarks.durability.soak import AIM_BYTES, soak_with_clients
@@ -19,7 +20,7 @@ def test_neither_memory_nor_descriptors_nor_threads_grow(tmp_path: Path) -> None
     script = ROOT / "tests" / "support" / "tiny_engine.py"
     engine = subprocess.Popen([sys.executable, str(script), str(run_dir)], env=ENVIRONMENT)
     try:
-        until_s = time.monotonic() + 60
+        until_s = time.monotonic() + PATIENCE_S
         while (peer := connect(run_dir)) is None:
             assert time.monotonic() < until_s, "it never answered"
             time.sleep(0.05)

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from engine_run import EngineRun
+from patience import PATIENCE_S
 from raw_peer import RawPeer
 from screen import Screen
 from tiny_engine import TinyEngine
@@ -28,7 +29,6 @@ from engine.runlog.restarts import kept_going
 from tui.link.spawn import spawn
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-PATIENCE_S = 60.0
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from patience import PATIENCE_S
 from slotdeck_command import COMMAND, ENVIRONMENT, Slotdeck
 
 from engine.runlog.lock import is_live
@@ -126,7 +127,7 @@ def test_a_killed_engine_is_told_and_its_run_goes_on_until_interrupted(
 
 def wait_for(condition: object) -> None:
     assert callable(condition)
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < until, "it never came true"
         time.sleep(0.02)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from patience import PATIENCE_S
 from still_link import CLIENT, StillLink
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -16,8 +17,6 @@ from tui.screens.cockpit import CockpitScreen
 from tui.settings import Settings
 from tui.state.store import RunStore
 
-PATIENCE_S = 60.0
-"""A machine with twenty busy processes on two cores is slow, and that is no fault."""
 TURNS = 50
 """Of the event loop: more than any chain of messages that ends in a paint."""
 

@@ -10,7 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
-from engine_nursery import EngineProcess
+from nursery import ForkedProcess
+from patience import PATIENCE_S
 
 from engine.profile.load import load_profile
 from engine.profile.write import to_toml
@@ -22,7 +23,6 @@ from engine.runlog.reader import LogReader
 from tui.link.oneshot import send
 
 T = TypeVar("T", bound=Event)
-PATIENCE_S = 120.0
 
 
 class EngineRun:
@@ -31,7 +31,7 @@ class EngineRun:
     def __init__(self, runs_dir: Path, token_dir: Path, *sets: str) -> None:
         profile = load_profile("tiny", [f"data.dir={token_dir}", *sets])
         self.dir = create_run(runs_dir, profile.name, to_toml(profile), time.time(), os.urandom(2).hex())
-        self.process: EngineProcess | None = None
+        self.process: ForkedProcess | None = None
 
     def start(self, *options: str) -> EngineRun:
         """Start the engine; it is at work when this returns."""
@@ -117,5 +117,5 @@ class EngineRun:
         folder = self.dir / "checkpoints" / checkpoint
         return {p.name: sha256(p.read_bytes()).hexdigest() for p in folder.glob("*.safetensors")}
 
-    def _spawn(self, *options: str) -> EngineProcess:
-        return EngineProcess([str(self.dir), *options])
+    def _spawn(self, *options: str) -> ForkedProcess:
+        return ForkedProcess("engine", [self.dir, *options])

@@ -26,7 +26,6 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -40,6 +39,7 @@ if __name__ == "__main__":
     sys.path[:0] = [str(SUPPORT), str(ROOT)]
 
 from engine_run import EngineRun  # noqa: E402
+from nursery import ForkedProcess  # noqa: E402
 
 
 @dataclass
@@ -75,16 +75,8 @@ class FaultyRun(EngineRun):
         self.faults = faults
         return self
 
-    def _spawn(self, *options: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, str(Path(__file__).resolve()), str(self.dir), *options, *self.faults],
-            cwd=ROOT,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def _spawn(self, *options: str) -> ForkedProcess:
+        return ForkedProcess("faulty engine", [self.dir, *options, *self.faults])
 
 
 def spoil(run: Any, faults: list[Fault]) -> None:
@@ -173,12 +165,12 @@ BEFORE: dict[str, Callable[[Fault], None]] = {
 """What happens to the process rather than to the arithmetic."""
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Live once on a run folder, as `python -m engine` does, with the faults in place."""
     from engine.errors import SlotdeckError
     from engine.train import life
 
-    run_dir, *rest = arguments
+    run_dir, *rest = sys.argv[1:]
     faults = [Fault.parse(text) for text in rest if text != "--resume"]
     assemble = life.assemble
 
@@ -196,4 +188,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from patience import PATIENCE_S
 
 from engine.protocol import messages as m
 from engine.protocol.codec import Unknown, decode, encode
@@ -17,9 +18,6 @@ from engine.protocol.frames import Frame, FrameScanner, encode_frame
 from engine.runlog.endpoint import connect
 
 T = TypeVar("T", bound=m.Message | Event)
-
-PATIENCE_S = 20.0
-"""A test that waits longer than this has failed; a noisy machine takes a fraction of it."""
 
 
 class RawPeer:

@@ -9,6 +9,7 @@ from types import TracebackType
 
 import pexpect
 import pyte
+from patience import PATIENCE_S
 from slotdeck_command import COMMAND, ENVIRONMENT
 
 
@@ -46,15 +47,15 @@ class Screen:
         """Type."""
         self._child.send(keys)
 
-    def wait_for(self, *wanted: str, timeout_s: float = 60.0) -> str:
+    def wait_for(self, *wanted: str, timeout_s: float = PATIENCE_S) -> str:
         """Draw until all of these are on the screen; the screen then."""
         return self._until(lambda: all(text in self.text for text in wanted), f"{wanted} on", timeout_s)
 
-    def wait_until_gone(self, unwanted: str, timeout_s: float = 60.0) -> str:
+    def wait_until_gone(self, unwanted: str, timeout_s: float = PATIENCE_S) -> str:
         """Draw until this is no more on the screen; the screen then."""
         return self._until(lambda: unwanted not in self.text, f"no {unwanted!r} on", timeout_s)
 
-    def wait_for_end(self, timeout_s: float = 60.0) -> int:
+    def wait_for_end(self, timeout_s: float = PATIENCE_S) -> int:
         """Draw until the command has ended; its exit status."""
         last_s = time.monotonic() + timeout_s
         while self._draw():

@@ -1,4 +1,4 @@
-"""The `slotdeck` command as a child process of a test."""
+"""The `slotdeck` command as a process of its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from nursery import ForkedProcess
+from patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "slotdeck.front"]
@@ -22,7 +25,15 @@ Slotdeck = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def run_slotdeck(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """To its end, in a folder, without a terminal."""
+    """To its end, in a folder, without a terminal; a fork of a process that has it loaded."""
+    process = ForkedProcess("slotdeck", words, cwd, ENVIRONMENT)
+    stdout, stderr = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode is not None
+    return subprocess.CompletedProcess([*COMMAND, *map(str, words)], process.returncode, stdout, stderr)
+
+
+def run_installed(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The same as a user has it: a start from nothing."""
     return subprocess.run(
         [*COMMAND, *map(str, words)],
         cwd=cwd,
@@ -30,7 +41,7 @@ def run_slotdeck(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[s
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE_S,
         check=False,
     )
 

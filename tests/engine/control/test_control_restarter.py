@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from engine.control.restarter import Restarter, life_since
 from engine.errors import SlotdeckError
@@ -21,7 +22,6 @@ from engine.runlog.restarts import RestartsLock, kept_going
 from engine.runlog.summary import summarise
 
 ROOT = Path(__file__).parents[3]
-PATIENCE_S = 30.0
 LIVES = """
 import sys, time, os, signal
 run_dir, plan = sys.argv[1], sys.argv[2]

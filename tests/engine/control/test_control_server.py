@@ -16,7 +16,8 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from raw_peer import PATIENCE_S, RawPeer
+from patience import PATIENCE_S
+from raw_peer import RawPeer
 from tiny_engine import TinyEngine
 
 from engine.control import lanes

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from raw_peer import PATIENCE_S, RawPeer
+from patience import PATIENCE_S
+from raw_peer import RawPeer
 from tiny_engine import TinyEngine
 
 from engine.control.socket_path import bind

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from data_corpus import document
+from patience import PATIENCE_S
 
 from engine.data.prepare import Prepared, Progress
 from engine.data.shards import Shards
@@ -224,7 +225,7 @@ def test_a_killed_prepare_leaves_no_output_no_workers_and_no_hindrance(
         "prepare([sys.argv[1]], sys.argv[2], tokenizer=sys.argv[3], workers=2)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(source), str(out), str(tokenizer)])
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while not list(staging.glob("*.bin")) and time.monotonic() < deadline:
         time.sleep(0.01)
     workers = psutil.Process(process.pid).children(recursive=True)
@@ -234,7 +235,7 @@ def test_a_killed_prepare_leaves_no_output_no_workers_and_no_hindrance(
     process.wait()
     assert not out.exists()
     assert list(staging.glob("*.bin"))
-    _, alive = psutil.wait_procs(workers, timeout=30)
+    _, alive = psutil.wait_procs(workers, timeout=PATIENCE_S)
     assert not alive
     run_prepare(small)
     assert Shards.open(out, "train").num_tokens > 0

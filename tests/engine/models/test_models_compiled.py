@@ -11,6 +11,7 @@ from random import Random
 import pytest
 import torch
 import torch._inductor.config
+from patience import PATIENCE_S
 from torch import Tensor, nn
 
 from engine.evaluate import sample, validate
@@ -173,7 +174,12 @@ def test_without_a_compiler_it_is_one_line_and_no_trace(tmp_path: Path) -> None:
     env = {k: v for k, v in os.environ.items() if k not in ("CXX", "CC")} | {"PATH": str(tmp_path)}
     root = Path(__file__).parents[3]
     done = subprocess.run(
-        [sys.executable, "-c", NO_COMPILER], env=env, cwd=root, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", NO_COMPILER],
+        env=env,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

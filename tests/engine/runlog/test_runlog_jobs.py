@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from engine.errors import SlotdeckError
 from engine.runlog.jobs import KEEP, JobFile, JobWriter, interrupt, list_jobs, telling
@@ -87,7 +88,7 @@ def test_a_job_that_was_killed_is_shown_as_killed(tmp_path: Path, endless: subpr
 def test_an_interrupted_job_was_cancelled(tmp_path: Path, endless: subprocess.Popen[bytes]) -> None:
     ((job_id, _),) = list_jobs(tmp_path)
     interrupt(tmp_path, job_id)
-    assert endless.wait(60) in (-signal.SIGINT, 130, 1)
+    assert endless.wait(PATIENCE_S) in (-signal.SIGINT, 130, 1)
     assert list_jobs(tmp_path)[0][1].state == "cancelled"
     with pytest.raises(SlotdeckError, match="is over"):
         interrupt(tmp_path, job_id)

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from engine.errors import SlotdeckError
 from engine.protocol.codec import decode
@@ -80,7 +81,7 @@ def test_commit_soon_answers_from_the_log_thread_once_it_is_on_disk(tmp_path: Pa
         done.set()
 
     writer.commit_soon(line("x"), then)
-    assert done.wait(10)
+    assert done.wait(PATIENCE_S)
     assert answered == [1, 1]
     writer.close()
 
@@ -119,11 +120,11 @@ def test_too_much_telemetry_is_dropped_counted_and_told(
 
     def hold(_: object) -> None:
         held.set()
-        assert release.wait(10)
+        assert release.wait(PATIENCE_S)
 
     writer = LogWriter(tmp_path, "r", on_frames=hold)
     writer.emit(line("first"))
-    assert held.wait(10)
+    assert held.wait(PATIENCE_S)
     for i in range(25):
         writer.emit(line(f"{i}"))
     release.set()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from patience import PATIENCE_S
 
 from engine.protocol.events import Gpu, Hardware
 from engine.telemetry.nvml_process import NvmlProcess
@@ -84,7 +85,7 @@ def child() -> Iterator[NvmlProcess]:
 
 
 def poll_until(child: NvmlProcess, wanted: Callable[[list[Gpu], str], bool]) -> tuple[list[Gpu], str]:
-    last = time.monotonic() + 40
+    last = time.monotonic() + PATIENCE_S
     while time.monotonic() < last:
         gpus, status = child.poll()
         if wanted(gpus, status):
@@ -173,7 +174,7 @@ def test_the_child_ends_with_the_engine_even_while_nvml_hangs(fake_nvml: Callabl
         pid = int(parent.stdout.readline())
         assert psutil.pid_exists(pid)
         parent.kill()
-    last = time.monotonic() + 40
+    last = time.monotonic() + PATIENCE_S
     while optional(lambda: psutil.Process(pid).status(), psutil.Error) not in (None, psutil.STATUS_ZOMBIE):
         assert time.monotonic() < last, "the child outlived the engine"
         time.sleep(0.02)
@@ -187,7 +188,7 @@ def test_the_sampler_reports_the_host_and_leaves_nothing_behind(
     others = set(psutil.Process(os.getpid()).children())  # of tests that ran here before
     sampler = Sampler(said.put, 0.05, tmp_path)
     sampler.start()
-    first = said.get(timeout=60)
+    first = said.get(timeout=PATIENCE_S)
     assert (first.cpu_percent, first.process_cpu_percent) == (None, None)
     assert first.process_rss_bytes is not None
     assert first.ram_total_bytes is not None
@@ -195,7 +196,7 @@ def test_the_sampler_reports_the_host_and_leaves_nothing_behind(
     assert first.disk_free_bytes is not None
     later = first
     while not (later.gpus and later.cpu_percent is not None):
-        later = said.get(timeout=60)
+        later = said.get(timeout=PATIENCE_S)
     children = set(psutil.Process(os.getpid()).children()) - others
     sampler.close()
     sampler.close()
@@ -207,7 +208,7 @@ def test_a_folder_that_is_gone_leaves_the_other_numbers(tmp_path: Path) -> None:
     said: queue.Queue[Hardware] = queue.Queue()
     sampler = Sampler(said.put, 60, tmp_path / "gone", nvml=False)
     sampler.start()
-    reading = said.get(timeout=60)
+    reading = said.get(timeout=PATIENCE_S)
     sampler.close()
     assert (reading.disk_free_bytes, reading.gpus, reading.gpu_status) == (None, [], "")
     assert reading.ram_used_bytes is not None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from engine_run import EngineRun
+from patience import PATIENCE_S
 from raw_peer import RawPeer
 
 from engine.data.shard_format import HEADER_BYTES
@@ -148,7 +149,7 @@ def test_what_was_accepted_behind_a_stop_is_refused_and_not_forgotten(
         for number, line in enumerate(["stop", "lr 1e-4", "note too late", "checkpoint"]):
             peer.send(Request(command_id=f"k{number}", command=parse_command(line.split())))
         assert run.process is not None
-        assert run.process.wait(60) == 0
+        assert run.process.wait(PATIENCE_S) == 0
     run.process.communicate()
     refused = [e for e in run.of(CommandRefused) if e.code == "wrong-state"]
     assert [e.command_id for e in refused] == ["k1", "k2", "k3"]
@@ -189,7 +190,7 @@ def test_a_deleted_run_folder_ends_the_run_and_is_not_made_again(tmp_path: Path,
     shutil.rmtree(run.dir, ignore_errors=True)
     shutil.rmtree(run.dir, ignore_errors=True)  # a checkpoint may have been renamed into it meanwhile
     assert run.process is not None
-    assert run.process.wait(60) == 1
+    assert run.process.wait(PATIENCE_S) == 1
     assert "is gone: deleted or moved" in run.process.communicate()[1]
     assert not run.dir.exists()
 
@@ -198,7 +199,7 @@ def test_stop_without_saving_saves_nothing(tmp_path: Path, token_dir: Path) -> N
     run = EngineRun(tmp_path, token_dir, "train.steps=1000000", "checkpoint.every=0").start()
     run.send("stop", "save=no")
     assert run.process is not None
-    assert run.process.wait(60) == 0
+    assert run.process.wait(PATIENCE_S) == 0
     run.process.communicate()
     assert run.of(RunEnded)[-1].outcome == "stopped"
     assert not any((run.dir / "checkpoints").glob("step-*"))

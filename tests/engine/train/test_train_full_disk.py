@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from faulty_engine import FaultyRun
+from patience import PATIENCE_S
 
 from engine.checkpoint.room import has_room
 from engine.checkpoint.writer import Failed
@@ -27,7 +28,7 @@ def test_it_is_told_once_and_tried_again_when_there_is_room(tmp_path: Path) -> N
     time.sleep(0.05)
     assert not disk.room()
     root.mkdir()
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + PATIENCE_S
     while not disk.room():
         assert time.monotonic() < give_up, "it never found the room"
         time.sleep(0.01)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from engine_run import EngineRun
 from faulty_engine import FaultyRun
+from patience import PATIENCE_S
 from tiny_engine import report
 
 from engine.protocol.events import Alarm, CheckpointSaved, LogLine, RunEnded, StateChanged, StepReport
@@ -82,7 +83,7 @@ def test_a_run_that_blew_up_keeps_its_good_checkpoints_and_says_how_to_go_on(
     run.step(100)
     run.send("stop")
     assert run.process is not None
-    assert run.process.wait(60) == 0
+    assert run.process.wait(PATIENCE_S) == 0
     run.process.communicate()
     alarms = [alarm for alarm in run.of(Alarm) if alarm.code == "loss-not-finite"]
     assert 1 <= len(alarms) <= 3, "not one a report"
@@ -226,7 +227,7 @@ def test_one_sequence_too_much_pauses_before_the_step_and_it_is_taken_later(
     run.send("recompute", "4")
     run.send("resume")
     assert run.process is not None
-    assert run.process.wait(60) == 0, run.process.communicate()
+    assert run.process.wait(PATIENCE_S) == 0, run.process.communicate()
     run.process.communicate()
     assert run.of(RunEnded)[-1].outcome == "finished"
     assert max(r.step for r in run.of(StepReport)) == 40

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from engine_run import EngineRun
+from patience import PATIENCE_S
 from safetensors import safe_open
 
 from engine.protocol.events import (
@@ -77,7 +78,7 @@ def test_pruned_killed_and_resumed_equals_the_uninterrupted_bit_for_bit(
     broken.start("--resume")
     assert broken.of(RunStarted)[-1].step == 6
     assert broken.process is not None
-    assert broken.process.wait(120) == 0
+    assert broken.process.wait(PATIENCE_S) == 0
     broken.process.communicate()
     whole.finish()
     assert broken.sums("step-00000024") == whole.sums("step-00000024")
@@ -227,4 +228,7 @@ def job_pid(run: EngineRun) -> int:
 def wait_gone(pid: int) -> None:
     import psutil
 
-    assert psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=30)[1] == []
+    assert (
+        psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=PATIENCE_S)[1]
+        == []
+    )

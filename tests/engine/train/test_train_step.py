@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from patience import PATIENCE_S
 from torch import Tensor
 
 from engine.data.loader import Loader
@@ -293,7 +294,7 @@ def test_a_step_that_runs_out_of_memory_is_done_in_smaller_micro_batches(token_d
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
     micro, reason = done.stdout.split(" ", 1)

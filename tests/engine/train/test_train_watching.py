@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+from patience import PATIENCE_S
 from tiny_engine import report
 
 from engine.control.hook import PER_MINUTE, Hook
@@ -16,8 +17,6 @@ from engine.protocol.events import Alarm, LogLine, StepReport
 from engine.protocol.frames import encode_frame
 from engine.train.hang import HangWatch
 from engine.train.stall import WINDOW_S, StalledData
-
-PATIENCE_S = 30.0
 
 
 def alarm(message: str = "it burns", code: str = "gpu-lost") -> Alarm:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from patience import PATIENCE_S
 from tiny_engine import TinyEngine
 
 from engine.protocol import events as e
@@ -23,7 +24,7 @@ async def test_a_burst_leaves_out_nothing_and_lets_others_work(tmp_path: Path) -
         await source.start()
         following = asyncio.create_task(source.run())
         turns = 0
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while store.link.status != "live":  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             for _ in range(EVALUATIONS):

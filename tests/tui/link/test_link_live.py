@@ -14,7 +14,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from raw_peer import PATIENCE_S, RawPeer
+from patience import PATIENCE_S
+from raw_peer import RawPeer
 from tiny_engine import TinyEngine, report
 
 from engine.errors import SlotdeckError

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from raw_peer import RawPeer
 from tiny_engine import TinyEngine
 
@@ -76,7 +77,7 @@ def test_engine_that_ends_first_is_said(run_dir: Path) -> None:
     with TinyEngine(run_dir) as engine:
         life = send(run_dir, c.Pause(), who="ada@box7")
         assert isinstance(next(life), e.CommandAccepted)
-        assert engine.mailbox.wait(5)
+        assert engine.mailbox.wait(PATIENCE_S)
     with pytest.raises(SlotdeckError, match="went away"):
         next(life)
 

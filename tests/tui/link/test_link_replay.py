@@ -11,6 +11,7 @@ import pytest
 from fake_run import FakeRun, write_fake_run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from patience import PATIENCE_S
 from tiny_engine import TinyEngine
 from told_run import story
 
@@ -236,7 +237,7 @@ async def test_a_run_that_goes_on_is_followed_at_the_end(tmp_path: Path) -> None
         playing = asyncio.create_task(source.run())
         source.seek_seq(source.head_seq)
         engine.advance(30)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while store.step < 80:  # noqa: ASYNC110 - the replay posts no event
                 await asyncio.sleep(0.02)
         assert source.live

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from raw_peer import PATIENCE_S
+from patience import PATIENCE_S
 
 from engine.errors import SlotdeckError
 from engine.protocol import commands as c

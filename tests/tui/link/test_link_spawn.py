@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from engine.errors import SlotdeckError
 from engine.protocol import commands as c
@@ -29,7 +30,7 @@ def test_engine_starts_in_a_session_of_its_own_and_takes_commands(
         assert [type(event) for event in told] == [CommandAccepted, CommandRefused]
         told = list(send(run_dir, c.Stop(), who="ada@box7"))
         assert isinstance(told[-1], CommandApplied)
-        assert engine.process.wait(20) == 0
+        assert engine.process.wait(PATIENCE_S) == 0
     finally:
         engine.process.kill()
         engine.process.wait()

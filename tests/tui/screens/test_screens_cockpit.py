@@ -28,58 +28,56 @@ async def pressed(app, link, *keys):
     async with app.run_test(size=(120, 32)) as pilot:
         await link.loaded.wait()
         await settle(pilot)
-        for key in keys:
-            await pilot.press(key)
-            await pilot.pause()
-        await settle(pilot)
+        await one_by_one(pilot, keys)
         yield pilot
 
 
-@pytest.mark.parametrize(
-    ("keys", "sent"),
-    [
-        (["space"], c.Pause()),
-        (["s"], c.Step()),
-        (["full_stop"], c.Step()),
-        (["c"], c.Checkpoint()),
-        (["e"], c.Evaluate()),
-        (["g"], c.Sample()),
-        (["5", "p"], c.Pin("block.5")),
-        (["right", "b"], c.Ban("block.0")),
-        (["left", "r"], c.Release("block.7")),
-        (["left_square_bracket", "left_square_bracket", "p"], c.Pin("block.6")),
-        (["l", *"3e-4", "enter"], c.Lr("3e-4")),
-        (["x", *"bf", "tab", "enter"], c.Precision("bf16")),
-        (["o", *"anneal", "space", *"mean_duty", "equals_sign", *"0", "full_stop", "6", "enter"],
-         c.Policy("anneal", {"mean_duty": 0.6})),
-        (["n", *"warm", "enter"], c.Note("warm")),
-        (["colon", *"pin", "space", *"bl", "tab", "enter"], c.Pin("block.0")),
-        (["S", "enter"], c.Stop(save=True)),
-        (["S", "down", "enter"], c.Stop(save=False)),
-        (["colon", *"stop", "enter", "enter"], c.Stop(save=True)),
-    ],
-)  # fmt: skip
-async def test_keys_send_typed_commands(run_dir, keys, sent):
-    app, link = still_deck(run_dir)
-    async for _ in pressed(app, link, *keys):
-        assert link.sent == [sent]
+async def one_by_one(pilot, keys):
+    for key in keys:
+        await pilot.press(key)
+        await pilot.pause()
+    await settle(pilot)
 
 
-@pytest.mark.parametrize(
-    "keys",
-    [
-        ["p"],
-        ["b"],
-        ["r"],
-        ["S", "escape"],
-        ["S", "up", "enter"],
-        ["l", "escape"],
-    ],
-)
-async def test_nothing_is_sent_without_a_slot_or_after_a_change_of_mind(run_dir, keys):
+COMMANDS = [
+    (["space"], c.Pause()),
+    (["s"], c.Step()),
+    (["full_stop"], c.Step()),
+    (["c"], c.Checkpoint()),
+    (["e"], c.Evaluate()),
+    (["g"], c.Sample()),
+    (["5", "p"], c.Pin("block.5")),
+    (["right", "b"], c.Ban("block.0")),
+    (["left", "r"], c.Release("block.7")),
+    (["left_square_bracket", "left_square_bracket", "p"], c.Pin("block.6")),
+    (["l", *"3e-4", "enter"], c.Lr("3e-4")),
+    (["x", *"bf", "tab", "enter"], c.Precision("bf16")),
+    (["o", *"anneal", "space", *"mean_duty", "equals_sign", *"0", "full_stop", "6", "enter"],
+     c.Policy("anneal", {"mean_duty": 0.6})),
+    (["n", *"warm", "enter"], c.Note("warm")),
+    (["colon", *"pin", "space", *"bl", "tab", "enter"], c.Pin("block.0")),
+    (["S", "enter"], c.Stop(save=True)),
+    (["S", "down", "enter"], c.Stop(save=False)),
+    (["colon", *"stop", "enter", "enter"], c.Stop(save=True)),
+]  # fmt: skip
+
+
+async def test_keys_send_typed_commands(run_dir):
     app, link = still_deck(run_dir)
-    async for _ in pressed(app, link, *keys):
-        assert link.sent == []
+    async for pilot in pressed(app, link):
+        for keys, sent in COMMANDS:
+            await one_by_one(pilot, keys)
+            assert link.sent == [sent], keys
+            link.sent.clear()
+            await one_by_one(pilot, ["escape"])  # no slot is selected any more
+
+
+async def test_nothing_is_sent_without_a_slot_or_after_a_change_of_mind(run_dir):
+    app, link = still_deck(run_dir)
+    async for pilot in pressed(app, link):
+        for keys in (["p"], ["b"], ["r"], ["S", "escape"], ["S", "up", "enter"], ["l", "escape"]):
+            await one_by_one(pilot, keys)
+            assert link.sent == [], keys
 
 
 async def test_a_command_is_hollow_and_changes_nothing_until_the_engine_answers(run_dir):
