@@ -4,15 +4,12 @@ from pathlib import Path
 
 import pytest
 from deck_app import settle, until
-from fake_run import FakeRun, write_fake_run
-from textual import events
 from textual.widgets import Input
 
 from engine.profile.fields import fields, value_of
 from engine.profile.load import all_keys, load_profile
 from engine.profile.schema import Profile
 from tui.app import SlotdeckApp
-from tui.screens.cockpit import CockpitScreen
 from tui.screens.launch import LaunchScreen
 from tui.screens.text_rows import TextRows
 from tui.settings import Settings
@@ -79,34 +76,6 @@ def test_the_command_line_of_a_form_is_the_same_profile(here):
     assert figures["tokens a step"].value == "512"
     assert figures["epochs"].value == "0.50"
     assert figures["memory"].value.startswith("≈")
-
-
-async def test_another_learning_rate_is_typed_and_the_run_started_with_it(here):
-    asked = []
-
-    def start(name: str, sets: tuple[str, ...]) -> Path:
-        asked.append((name, sets))
-        return write_fake_run(here / "runs" / "20261121-090000-demo-3f2a", FakeRun(steps=60, outcome=""))
-
-    app = launch_app(start)
-    async with app.run_test(size=(120, 32)) as pilot:
-        await settle(pilot)
-        app.screen.form.put("data.dir", "data")
-        await pilot.press("slash")
-        await settle(pilot)
-        await pilot.press(*"peak", "enter")
-        await settle(pilot)
-        row = app.screen._row()
-        assert row is not None
-        assert row.key == "optim.lr"
-        for key in ("3", "e", "minus", "3", "enter"):  # as fast as a paste
-            app.post_message(events.Key(key, {"minus": "-", "enter": "\r"}.get(key, key)))
-        await settle(pilot)
-        assert "--set optim.lr=3e-3" in app.screen.query_one("#launch-command", TextRows).text
-        await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(app.screen, CockpitScreen))
-        assert asked == [("mine", ("data.dir=data", "optim.lr=3e-3"))]
-        assert not any(isinstance(screen, LaunchScreen) for screen in app.screen_stack[1:])
 
 
 async def test_a_form_with_something_wrong_is_not_started_and_leads_there(here):

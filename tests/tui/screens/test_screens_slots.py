@@ -16,7 +16,6 @@ from engine.protocol import events as e
 from engine.runlog.index import History
 from tui.app import SlotdeckApp, replay_screen
 from tui.link.rebuild import rebuild
-from tui.screens.confirm import ConfirmScreen
 from tui.screens.memory import MemoryScreen
 from tui.screens.slots import SlotsScreen
 from tui.settings import Settings
@@ -73,37 +72,6 @@ def asked(app):
 def tell(app, event):
     store = app.screen.store
     store.apply(store.head_seq + 1, store.wall_s, event)
-
-
-async def test_one_key_finds_the_slot_that_works_least_and_its_reason_stands_in_full(run_dir):
-    app, link = still_deck(run_dir)
-    async with pressed(app, link, "L"):
-        told = rows(app)
-        assert "mean▴" in told[0]
-        means = [float(row.split()[3 if row.startswith("▸") else 2]) for row in told[1:9]]
-        assert means == sorted(means)
-        assert told[1].startswith("▸ block.")
-        least = told[1].split()[1]
-        at = int(least.rpartition(".")[2])
-        reason = app.screen.store.plan.rows[at].reason
-        assert detail(app).startswith(least)
-        assert f"why: {reason}" in detail(app)
-
-
-async def test_a_slot_is_pinned_for_200_steps_from_its_forecast(run_dir):
-    app, link = still_deck(run_dir)
-    async with pressed(app, link, "L", "p") as pilot:
-        slot = app.screen_stack[-2].slot
-        assert isinstance(app.screen, ConfirmScreen)
-        told = asked(app)
-        assert f"Duty 1 at every step; {slot.mean_duty:.2f} of late." in told
-        assert "Time: about +" in told
-        assert "Memory: about +" in told
-        assert link.sent == [], "nothing is sent before a yes"
-        await pilot.press("down", "enter")
-        await settle(pilot)
-        assert link.sent == [c.Pin(slot.name, until="+200")]
-        assert isinstance(app.screen, SlotsScreen)
 
 
 async def test_a_slot_that_was_never_measured_is_expected_to_take_what_the_others_take(run_dir):
