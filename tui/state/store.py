@@ -233,7 +233,7 @@ class RunStore:
     def eta_s(self, now_s: float) -> float | None:
         """Seconds of running left at Unix time `now_s`: the report's figure, counting down while steps are done.
 
-        Neither a pause counts, nor a task that stops them, such as an evaluation.
+        Neither a pause counts, nor a task that stops them, such as an evaluation, nor a silence.
         """
         if self.report is None or self.report.eta_s is None or self.ended is not None:
             return None
@@ -242,7 +242,8 @@ class RunStore:
         if self.progress is not None:
             now_s = min(now_s, self.progress_since_s)
         since_s = max(self.report_wall_s, self.running_since_s)
-        return max(0.0, self.report.eta_s - max(0.0, now_s - since_s))
+        due_s = 10.0 + 2e-3 * self.report.steps * self.report.step_ms  # by then the next report is late
+        return max(0.0, self.report.eta_s - min(max(0.0, now_s - since_s), due_s))
 
     def _tell(self, item: FeedItem) -> None:
         if item.about:

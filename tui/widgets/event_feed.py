@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from tui.state.feed import FeedItem
 from tui.state.formatting import clock
-from tui.widgets.lines import Lines, Pieces
+from tui.widgets.lines import Lines, Pieces, length
 
 LINES = 3
 """Rows that one item may take here; the whole of it stands in the full-screen feed."""
@@ -52,7 +52,8 @@ class EventFeed(Lines[FeedView]):
             return [*out, [("nothing has happened yet", self.look("muted"))]]
         rows: list[Pieces] = []
         for item in reversed(view.items):
-            rows = self._rows(item, width)[-max(room - len(rows), 0) :] + rows
+            told = self._rows(item, width)
+            rows = (told if len(told) <= room - len(rows) else _begun(told, room - len(rows), width)) + rows
             if len(rows) >= room:
                 break
         return [*out, *rows]
@@ -69,3 +70,11 @@ class EventFeed(Lines[FeedView]):
             lines = [*lines[: LINES - 1], set_cell_size(lines[LINES - 1], max(width - indent - 1, 7)) + "…"]
         first: Pieces = [(when + step, muted), (f"{item.glyph} ", look), (lines[0], ink)]
         return [first, *([(" " * indent, muted), (line, ink)] for line in lines[1:])]
+
+
+def _begun(rows: list[Pieces], room: int, width: int) -> list[Pieces]:
+    """As many as there is room for, from the first, so that the time and the mark are seen."""
+    *kept, last = rows[:room]
+    text, ink = last[-1]
+    left = width - length(last[:-1]) - 1
+    return [*kept, [*last[:-1], (f"{set_cell_size(text, left) if cell_len(text) > left else text}…", ink)]]

@@ -91,7 +91,7 @@ def test_only_what_changed_is_painted() -> None:
 def test_the_eta_counts_down_while_it_runs_and_stands_while_paused() -> None:
     store = store_of(started(), e.StateChanged(state="running", step=0), report(1, eta_s=100.0))
     assert store.eta_s(now_s=13.0) == 90.0
-    assert store.eta_s(now_s=999.0) == 0.0
+    assert 89.0 < (store.eta_s(now_s=999.0) or 0.0) < 90.0, "a silent engine does no steps"
     store.apply(4, 20.0, e.StateChanged(state="paused", step=1))
     assert store.eta_s(now_s=50.0) == 100.0
 

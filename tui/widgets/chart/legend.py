@@ -29,13 +29,14 @@ def legend(view: ChartView, marks: Sequence[Mark], mean: float | None, width: in
     axis = look("axis")
     for with_names in (width >= 48, False):
         row: Pieces = [(view.title, look("title"))]
+        smoothed = bool(view.smoothing) and mean is not None and not view.small
         for curve in view.curves:
             entry = _entry(view, curve, with_names, look)
             if with_names or length(row) + length(entry) <= width:
                 row += entry
-        if view.smoothing and mean is not None and not view.small:
-            name = f" smoothed {view.smoothing:g} " if with_names else " "
-            row += [("  ", axis), ("━", look("strong")), (name, axis), (fixed(mean), look("strong"))]
+            if smoothed and curve.kind == "line":  # where the engine's mean stands without
+                name, smoothed = f" smoothed {view.smoothing:g} " if with_names else " ", False
+                row += [("  ", axis), ("━", look("strong")), (name, axis), (fixed(mean), look("strong"))]
         if length(row) <= width:
             break
     said = [[(f"{word}  ", axis)] for word in _chosen(view)]
