@@ -45,15 +45,12 @@ from tui.settings import Settings
 from tui.state.start_command import start_command
 from tui.state.store import RunStore
 from tui.terminal.driver import driver_class
-from tui.terminal.painter import Painter
+from tui.terminal.painter import THIN_BYTES_PER_S, Painter
 from tui.terminal_size import ensure_size
 from tui.theme import THEMES
 
 PASTED = 4096
 """Characters of a line that is pasted; no field wants more."""
-THIN_BYTES_PER_S = 2000
-"""To a terminal behind a thin line, on average; what a key asks for is drawn at once."""
-
 if TYPE_CHECKING:
     from textual.actions import ActionParseResult
     from textual.dom import DOMNode
@@ -91,6 +88,8 @@ class SlotdeckApp(App[int]):
     ) -> None:
         self.painter = Painter(THIN_BYTES_PER_S if settings.thin else None)
         super().__init__(driver_class=driver_class())
+        if "TEXTUAL_ANIMATIONS" not in os.environ and (settings.thin or "SSH_CONNECTION" in os.environ):
+            self.animation_level = "none"
         self._read_only = read_only
         self._first = first
         self._settings = settings
@@ -100,6 +99,11 @@ class SlotdeckApp(App[int]):
         self.theme = f"slotdeck-{settings.theme}"
         self.set_keymap(rebind(settings.keys))
         self.hints = Hints(state_path(os.environ)) if settings.hints else None
+
+    @property
+    def line_is_slow(self) -> bool:
+        """The terminal does not take what is drawn as fast as it comes."""
+        return self.painter.slow
 
     async def run_action(
         self,

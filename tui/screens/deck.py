@@ -24,6 +24,7 @@ from tui.screens.notice import notice as notice_of
 from tui.screens.notice import trouble_rows
 from tui.screens.page import complain
 from tui.screens.panels import Panels
+from tui.screens.slow_line import slow_line
 from tui.screens.source import Source
 from tui.screens.text_rows import TextRows
 from tui.screens.too_small import TooSmall
@@ -35,6 +36,8 @@ from tui.state.store import TOPICS, RunStore
 if TYPE_CHECKING:
     from tui.state.measured_log import MeasuredLog
 
+SLOW_PERIOD_S = 1.0
+"""Between two turns of the timer while the line does not keep up."""
 ANSWER_S = 0.02
 """From the engine's answer to its paint, which does not wait for the next turn: what follows from it comes by then."""
 
@@ -66,6 +69,7 @@ class Deck(ChartKeys):
         self._client_id = client_id
         self.settings = settings
         self._clock = clock
+        self._painted_s = 0.0
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -86,7 +90,7 @@ class Deck(ChartKeys):
         for row in self.query("#heading").results(TextRows):  # where the panels are there already
             row.show([self.heading(self.app.size.width - 2)])
         self.run_worker(self._fill_store(), group="source")
-        self.set_interval(self.settings.period_s, self.paint)
+        self.set_interval(self.settings.period_s, self._paint_in_turn)
         self.store.when_answered = self._paint_soon
         self.call_after_refresh(self.paint)
 
@@ -122,6 +126,12 @@ class Deck(ChartKeys):
         if self.is_active:
             self._paint(self.store.take_dirty(self))
 
+    def _paint_in_turn(self) -> None:
+        now_s = time.monotonic()
+        if not slow_line(self.app) or now_s - self._painted_s >= SLOW_PERIOD_S:
+            self._painted_s = now_s
+            self.paint()
+
     def _paint(self, topics: set[str]) -> None:
         if self.has_class("too-small") or not self.is_mounted:
             return
@@ -144,7 +154,7 @@ class Deck(ChartKeys):
             self._client_id,
             self.read_only,
             self.now_s(),
-            self.settings.thin,
+            self.settings.thin or slow_line(self.app),
         )
 
     def notice(self, width: int) -> Content:

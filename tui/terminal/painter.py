@@ -6,6 +6,7 @@ and what is sent next is the newest one: what lay in between is never sent, and 
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -17,6 +18,10 @@ from tui.terminal.picture import Picture
 
 AT_ONCE = 512
 """So few characters arrive in one piece; more are wrapped in a synchronised update where the terminal knows those."""
+THIN_BYTES_PER_S = 2000
+"""To a terminal behind a thin line, on average; what a key asks for is drawn at once."""
+SLOW_S, SLOW_FOR_S = 1.0, 30.0
+"""A terminal that takes so long over one piece is behind a slow line, for so long after it."""
 BURST_BYTES = 12_000
 """What a thin line takes at once: a whole screen."""
 
@@ -29,6 +34,7 @@ class Painter:
         self._limit = bytes_per_s
         """The most that is sent on average; None: whatever the terminal takes."""
         self._allowed, self._allowed_s = float(BURST_BYTES), time.monotonic()
+        self._writing_since_s, self._slow_until_s = math.inf, -math.inf
         self._picture = Picture()
         self._in_frame = self._can_wrap = self._urgent = self._closed = False
         self._thread: threading.Thread | None = None
@@ -72,6 +78,12 @@ class Painter:
             self._urgent = True
             self._turn.notify()
 
+    @property
+    def slow(self) -> bool:
+        """The terminal does not keep up, or did not of late: it is drawn to as over a thin line."""
+        now_s = time.monotonic()
+        return now_s < self._slow_until_s or now_s - self._writing_since_s > SLOW_S
+
     def draw(self, data: str) -> None:
         """Text and sequences as they would go to the terminal."""
         with self._turn:
@@ -88,6 +100,7 @@ class Painter:
 
     def _run(self, out: TextIO) -> None:
         while text := self._next():
+            self._writing_since_s = time.monotonic()
             try:
                 _wait_for(out)
                 out.write(text)
@@ -96,6 +109,10 @@ class Painter:
                 self.draw_again()
             except (OSError, ValueError):  # the terminal is gone; the app hears of it by its input
                 return
+            now_s = time.monotonic()
+            if now_s - self._writing_since_s > SLOW_S:
+                self._slow_until_s = now_s + SLOW_FOR_S
+            self._writing_since_s = math.inf
 
     def _next(self) -> str:
         """What to send, once there is something and it may be sent; nothing at the end."""
@@ -115,15 +132,18 @@ class Painter:
 
     def _wait_s(self) -> float:
         """Until something may be sent."""
-        if self._limit is None or self._picture.in_haste:
+        now_s, limit = time.monotonic(), self._limit or (THIN_BYTES_PER_S if self.slow else None)
+        since_s, self._allowed_s = now_s - self._allowed_s, now_s
+        if limit is None:
+            self._allowed = BURST_BYTES
             return 0.0
-        now_s = time.monotonic()
-        self._allowed = min(self._allowed + (now_s - self._allowed_s) * self._limit, BURST_BYTES)
-        self._allowed_s = now_s
-        return 0.0 if self._urgent or self._allowed >= 0 else -self._allowed / self._limit
+        self._allowed = min(self._allowed + since_s * limit, BURST_BYTES)
+        if self._picture.in_haste or self._urgent or self._allowed >= 0:
+            return 0.0
+        return -self._allowed / limit
 
     def _frame(self) -> str:
-        passing, drawn = self._picture.changes(time.monotonic() if self._limit is None else None)
+        passing, drawn = self._picture.changes(None if self._limit or self.slow else time.monotonic())
         self._urgent = self._urgent and not drawn
         if len(drawn) > AT_ONCE and self._can_wrap:
             drawn = f"{SYNC_START}{drawn}{SYNC_END}"

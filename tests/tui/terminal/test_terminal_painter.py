@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from tui.terminal import painter as painter_module
 from tui.terminal.painter import BURST_BYTES, Painter
 
 PATIENCE_S = 60.0
@@ -81,6 +82,31 @@ def test_a_thin_line_gets_no_more_than_its_share_but_keys_are_answered() -> None
     assert before > BURST_BYTES, "a whole screen goes out at once"
     painter.draw(row(50, "changed"))
     time.sleep(0.05)
+    assert "changed" not in line.getvalue()
+    painter.hurry()
+    until(line, "changed")
+    painter.close()
+
+
+def test_a_terminal_that_did_not_keep_up_is_drawn_to_as_over_a_thin_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(painter_module, "SLOW_S", 0.05)
+    line, painter = Line(), Painter()
+    painter.start(line, 200, 100)
+    assert not painter.slow
+    line.free.clear()
+    painter.draw(row(0, "first"))
+    assert line.waiting.wait(PATIENCE_S)
+    time.sleep(0.1)
+    assert painter.slow, "a piece is on its way for longer than it should"
+    line.free.set()
+    for y in range(100):
+        painter.draw(row(y, "x" * 200))
+    until(line, "x" * 200)
+    painter.draw(row(50, "changed"))
+    time.sleep(0.05)
+    assert painter.slow
     assert "changed" not in line.getvalue()
     painter.hurry()
     until(line, "changed")
