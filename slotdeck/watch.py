@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import msgspec
 from engine.protocol import events as e
 from engine.protocol.codec import decode
 from engine.runlog.index import History
+from engine.runlog.pyramid import BUCKET
 from engine.runlog.reader import Entry, LogReader
 from engine.text import one_line, sanitise
 from engine.units import format_bytes, format_duration, format_moment
@@ -25,6 +27,8 @@ from slotdeck.told import told
 
 _POLL_S = 0.1
 _INTERRUPTED = 130
+_NEWEST_ONLY = frozenset({e.SlotPlanned.KIND, e.Evaluated.KIND})
+"""Of these only the newest tells something of what comes."""
 HEAD = (
     f"{'step':>9}  {'loss':>9}  {'mean':>9}  {'val':>9}  {'lr':>9}  {'grad':>9}  {'tokens/s':>9}  {'ms/step':>8}"
     f"  {'slots':>5}  {'prec':<4}  {'memory':>8}  ETA"
@@ -33,7 +37,9 @@ HEAD = (
 Say = Callable[[str], None]
 
 
-def watch(run_dir: Path, say: Say, complain: Say, *, as_json: bool, every_s: float, only_new: bool) -> int:
+def watch(
+    run_dir: Path, say: Say, complain: Say, *, as_json: bool, every_s: float, last: int | None = None
+) -> int:
     """Tell a run until it ends.
 
     Args:
@@ -42,7 +48,7 @@ def watch(run_dir: Path, say: Say, complain: Say, *, as_json: bool, every_s: flo
         complain: takes what is no part of the answer.
         as_json: one JSON object a line.
         every_s: at most one report in so many seconds of the run's own time; 0: every one.
-        only_new: leave out what happened before now.
+        last: begin with so many of the newest reports; 0: with what is new; `None`: with the first event.
 
     Returns:
         0 when it finished or was stopped, 1 when it failed or its engine went without a word, 130 for ctrl-C.
@@ -51,8 +57,12 @@ def watch(run_dir: Path, say: Say, complain: Say, *, as_json: bool, every_s: flo
     watcher = _Watcher(lines, every_s)
     reader = LogReader(run_dir)
     try:
-        if only_new:
-            reader.seek(History(run_dir, raw_reports=0).head_seq + 1)
+        if last is not None:
+            history = History(run_dir, raw_reports=0)
+            begin = _begin(history, last)
+            for entry in history.state_before(begin, newest_only=_NEWEST_ONLY):
+                lines.knows(decode(entry.kind, entry.payload))
+            reader.seek(begin)
             watcher.take(reader.poll())
         else:
             watcher.take(reader.entries())  # one at a time: a long run does not fit
@@ -65,10 +75,22 @@ def watch(run_dir: Path, say: Say, complain: Say, *, as_json: bool, every_s: flo
     except KeyboardInterrupt:
         return _INTERRUPTED
     watcher.last()
-    if watcher.outcome or only_new:
+    if watcher.outcome or last == 0:
         return _code(run_dir, watcher.outcome)
     complain(f"{one_line(run_dir.name)}: its engine went without a word")
     return 1
+
+
+def _begin(history: History, last: int) -> int:
+    """The sequence number of the first of so many of the newest reports."""
+    if not last:
+        return history.head_seq + 1
+    buckets = history.tracks.wall_s
+    back = last // BUCKET + 2  # the last of them may not be full
+    begin = history.seq_at(wall_s=buckets[-back]) if len(buckets) > back else history.first_seq
+    entries = history.between(begin, history.head_seq)
+    reports = deque((entry.seq for entry in entries if entry.kind == e.StepReport.KIND), last)
+    return reports[0] if len(reports) == last else begin
 
 
 def _code(run_dir: Path, outcome: str) -> int:
@@ -129,6 +151,20 @@ class _Text:
         self._on_cpu = True
         say(HEAD)
 
+    def knows(self, event: object) -> None:
+        """What was before the first line."""
+        match event:
+            case e.RunStarted():
+                self._on_cpu = event.machine.device == "cpu"
+            case e.Evaluated():
+                self._val_loss = event.loss
+            case e.Hardware() if self._on_cpu:
+                self._memory_bytes = event.process_rss_bytes
+            case e.MemorySplit() if not self._on_cpu:
+                self._memory_bytes = event.weights + event.gradients + event.optimizer + event.activations
+            case _:
+                pass
+
     def report(self, _: Entry, report: e.StepReport) -> None:
         val = "-" if self._val_loss is None else f"{self._val_loss:.4f}"
         self._say(
@@ -139,18 +175,12 @@ class _Text:
         )
 
     def event(self, _: Entry, event: e.Event) -> None:
+        self.knows(event)
         match event:
             case e.RunStarted():
-                self._on_cpu = event.machine.device == "cpu"
                 resumed = f", resumed from {event.resumed_from}" if event.resumed_from else ""
                 self._tell(f"{event.run_id} starts at step {event.step} of {event.total_steps}{resumed}")
                 return
-            case e.Evaluated():
-                self._val_loss = event.loss
-            case e.Hardware() if self._on_cpu:
-                self._memory_bytes = event.process_rss_bytes
-            case e.MemorySplit() if not self._on_cpu:
-                self._memory_bytes = event.weights + event.gradients + event.optimizer + event.activations
             case e.WentBack():
                 self._tell(f"back from step {event.from_step} to {event.checkpoint}: {event.reason}")
                 return
@@ -169,6 +199,9 @@ class _Json:
 
     def __init__(self, say: Say) -> None:
         self._say = say
+
+    def knows(self, _: object) -> None:
+        """An object says what it says by itself."""
 
     def report(self, entry: Entry, event: e.Event) -> None:
         row = {

@@ -16,7 +16,7 @@ from engine.errors import SlotdeckError
 from engine.text import one_line
 
 SOCKET = "sock"
-FILES = ("profile.toml", "parent.json", "lock", "restarts", "engine.out")
+FILES = ("profile.toml", "parent.json", "lock", "restarts", "engine.out", "label.json")
 LOG, CHECKPOINTS, ARTIFACTS = "log", "checkpoints", "artifacts"
 OTHERS_MAY_WRITE = 0o022
 UMASK = 0o077

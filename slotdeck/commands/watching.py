@@ -54,10 +54,20 @@ def watch(
             "--every", metavar="S", min=0.0, max=1e6, help="At most a report in S seconds; 0: each."
         ),
     ] = 0.0,
-    only_new: Annotated[bool, typer.Option("--new", help="Leave out what happened before now.")] = False,
+    last: Annotated[
+        int | None,
+        typer.Option(
+            "--last",
+            metavar="N",
+            min=0,
+            max=1_000_000,
+            help="Begin with the last N reports; 0: with new ones.",
+        ),
+    ] = None,
+    only_new: Annotated[bool, typer.Option("--new", help="The same as --last 0.")] = False,
     runs_dir: Runs = RUNS,
 ) -> None:
-    """Print a line a step report, and follow a live run until it ends.
+    """Print a line a step report, from the first on, and follow a live run until it ends.
 
     The exit code is 0 when the run finished or was stopped, 1 when it failed or was killed.
     """
@@ -66,7 +76,9 @@ def watch(
     from slotdeck.watch import watch as watch_run
 
     run_dir = find_run(run, runs_dir)
-    raise typer.Exit(watch_run(run_dir, say, note, as_json=as_json, every_s=every_s, only_new=only_new))
+    raise typer.Exit(
+        watch_run(run_dir, say, note, as_json=as_json, every_s=every_s, last=0 if only_new else last)
+    )
 
 
 @app.command()

@@ -13,7 +13,10 @@ import msgspec
 
 from engine.errors import SlotdeckError
 from engine.profile.dotted import dotted
+from engine.profile.load import load_profile
 from engine.profile.schema import Profile
+from engine.profile.shelf import list_profiles
+from engine.profile.write import to_toml
 from engine.protocol import events as e
 from engine.protocol.codec import decode
 from engine.runlog.index import History
@@ -103,20 +106,40 @@ class Setting:
     key: str
     value: str
     default: str
+    base: str = ""
+    """In the profile that it was made from; empty: not known."""
+
+    @property
+    def set_for_the_run(self) -> bool:
+        """Other than in the profile it was made from."""
+        return bool(self.base) and self.value != self.base
 
     @property
     def changed(self) -> bool:
         return self.value != self.default
 
 
-def settings(profile_toml: str) -> list[Setting]:
-    """The settings in a resolved profile, in its order; none if it is no TOML."""
+def settings(profile_toml: str, base: Profile | None = None) -> list[Setting]:
+    """The settings in a resolved profile, in its order, beside those of `base`; none if it is no TOML."""
     try:
         given = dotted(tomllib.loads(profile_toml))
     except tomllib.TOMLDecodeError:
         return []
     defaults = dotted(msgspec.to_builtins(Profile()))
-    return [Setting(key, _told(value), _told(defaults.get(key, ""))) for key, value in given.items()]
+    before = dotted(tomllib.loads(to_toml(base))) if base is not None else {}
+    return [
+        Setting(key, _told(value), _told(defaults.get(key, "")), _told(before.get(key, "")))
+        for key, value in given.items()
+    ]
+
+
+def profile_on_the_shelf(name: str) -> Profile | None:
+    """The profile of this name as it is now; `None` where there is none, or it cannot be read."""
+    path = next((profile.path for profile in list_profiles() if profile.name == name), None)
+    try:
+        return load_profile(path) if path is not None else None
+    except (SlotdeckError, OSError):
+        return None
 
 
 def _told(value: object) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from engine.units import counted, format_bytes, format_count, format_duration
-from slotdeck.export_run.facts import settings
+from slotdeck.export_run.facts import Setting, profile_on_the_shelf, settings
 from slotdeck.report.charts import curve
 from slotdeck.report.markup import lines, section, table, tag, words
 from slotdeck.report.plot import Point
@@ -182,23 +182,35 @@ def samples(story: Story) -> str:
 
 
 def profile(story: Story) -> str:
-    """The settings; those that differ from the defaults stand out."""
+    """The settings; those that differ from the defaults stand out, and what was set for this run alone."""
     if story.started is None:
         return ""
-    rows = settings(story.started.profile_toml)
-    cells = [
-        tag("tr", tag("td", tag("code", words(row.key))) + tag("td", words(row.value)) + tag("td", words(row.default)),
-            class_="changed" if row.changed else None)
-        for row in rows
-    ]  # fmt: skip
-    changed = sum(row.changed for row in rows)
-    if not cells:
+    name = story.started.profile_name
+    base = profile_on_the_shelf(name)
+    rows = settings(story.started.profile_toml, base)
+    if not rows:
         return ""
+    cells = [
+        tag("tr", "".join(_cells(row, base is not None)), class_="changed" if row.changed else None)
+        for row in rows
+    ]
+    changed, own = sum(row.changed for row in rows), sum(row.set_for_the_run for row in rows)
     note = f"{changed} of {len(rows)} settings differ from the defaults; they are marked."
+    if base is not None:
+        note += f" {own} differ from the profile {name} as it is now{': in bold' if own else ''}."
     half = -(-len(cells) // 2)
-    heads = ("key", "value", "default")
+    heads = ("key", "value", "default", *((name,) if base is not None else ()))
     both = table(heads, cells[:half]) + (table(heads, cells[half:]) if cells[half:] else "")
     return section("Profile", tag("div", both, class_="pair"), note)
+
+
+def _cells(row: Setting, with_base: bool) -> Iterator[str]:
+    value = words(row.value)
+    yield tag("td", tag("code", words(row.key)))
+    yield tag("td", tag("b", value) if row.set_for_the_run else value)
+    yield tag("td", words(row.default))
+    if with_base:
+        yield tag("td", words(row.base))
 
 
 def machine(story: Story) -> str:

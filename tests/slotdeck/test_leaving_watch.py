@@ -49,6 +49,11 @@ def test_every_leaves_out_reports_but_never_the_last(slotdeck: Slotdeck, tmp_pat
     a_run(tmp_path, steps=498, total_steps=500, report_every=6)
     lines = slotdeck("watch", RUN, "--every", "5").stdout.splitlines()[1:]
     assert [int(line.split()[0]) for line in lines if not line.startswith("#")] == [6, 174, 342, 498]
+    lines = slotdeck("watch", RUN, "--last", "2").stdout.splitlines()[1:]
+    reports = [line.split() for line in lines if not line.startswith("#")]
+    assert [int(words[0]) for words in reports] == [492, 498]
+    assert "GiB" in lines[0], "what was measured before them is known"
+    assert lines[-1].startswith("# finished")
 
 
 def test_json_is_an_object_a_line(slotdeck: Slotdeck, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can give fil
 @pytest.fixture
 def run_dir(tmp_path: Path) -> Path:
     made = create_run(tmp_path / "runs", "demo", 'name = "demo"\n', 0.0, "3f2a")
-    for name in ("lock", "engine.out", "restarts", "log/000000.slog"):
+    for name in ("lock", "engine.out", "restarts", "label.json", "log/000000.slog"):
         (made / name).touch(0o600)
     (made / "checkpoints" / "step-00000001").mkdir(0o700)
     (made / "checkpoints" / "step-00000001" / "MANIFEST").touch(0o600)
@@ -42,7 +42,7 @@ def test_what_we_make_is_ours_alone_whatever_the_umask(tmp_path: Path) -> None:
         assert path.stat().st_mode & 0o077 == 0, path
 
 
-EVERY = ("", "profile.toml", "lock", "engine.out", "restarts", "log", "log/000000.slog", "checkpoints",
+EVERY = ("", "profile.toml", "lock", "engine.out", "restarts", "label.json", "log", "log/000000.slog", "checkpoints",
          "checkpoints/step-00000001", "checkpoints/step-00000001/MANIFEST", "artifacts")  # fmt: skip
 
 
