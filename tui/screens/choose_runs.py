@@ -18,7 +18,7 @@ from textual.widgets.option_list import Option
 from engine.errors import SlotdeckError
 from engine.text import one_line
 from tui.state.compared import MOST_RUNS, RunChoice
-from tui.state.formatting import fit, fit_start, fixed
+from tui.state.formatting import fit_start, fixed, padded
 from tui.widgets.chart.curves import LETTERS
 
 
@@ -102,7 +102,7 @@ class ChooseRuns(ModalScreen[tuple[Path, ...] | None]):
     def _row(self, run: RunChoice) -> Content:
         taken = run.path in self._chosen
         mark = LETTERS[self._chosen.index(run.path)] if taken else "·"
-        told = f" {fit(run.state, 10):<10} step {run.step:>9,}  loss {fixed(run.loss)}"
+        told = f" {padded(run.state, 10)} step {run.step:>9,}  loss {fixed(run.loss)}"
         room = min(44, self.query_one(OptionList).scrollable_content_region.width - 2 - len(told))
         return Content.assemble(
             (f"{mark} ", "bold $accent" if taken else "$quiet"), f"{fit_start(run.name, room):<{room}}",

@@ -15,6 +15,7 @@ from engine.protocol.events import JobReported
 from engine.text import one_line
 from engine.units import format_duration
 from tui.screens.job_rows import CANCELLED, DONE, FAILED, GLYPHS, WORKING, elapsed, task_name
+from tui.screens.text_rows import apart
 from tui.state.figures import summary
 from tui.state.formatting import fit
 from tui.state.pending_commands import ACCEPTED, APPLIED, REFUSED, CommandLife
@@ -95,5 +96,5 @@ def _told(text: str, colour: str, width: int) -> list[Content]:
 def _line(glyph: str, glyph_style: str, text: str, note: str, note_style: str, width: int) -> Content:
     note = fit(note, max(8, width - 8))
     text = fit(text, max(4, width - len(note) - 4))
-    gap = " " * max(1, width - 2 - len(text) - len(note))
-    return Content.assemble((glyph, glyph_style), " ", text, gap, (note, note_style))
+    left = Content.assemble((glyph, glyph_style), " ", text)
+    return apart(left, Content.assemble((note, note_style)), width)

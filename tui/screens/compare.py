@@ -15,7 +15,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 
 from engine.text import one_line
-from engine.units import format_count
+from engine.units import counted, format_count
 from tui.keys import Place, bindings
 from tui.messages import RunLeft, StepPicked
 from tui.screens.chart_keys import ChartKeys
@@ -23,7 +23,7 @@ from tui.screens.choose_runs import ChooseRuns
 from tui.screens.compare_rows import command_rows, figure_rows, place, profile_rows
 from tui.screens.help import HelpScreen
 from tui.screens.key_bar import KeyBar
-from tui.screens.text_rows import TextRows
+from tui.screens.text_rows import TextRows, apart
 from tui.screens.too_small import TooSmall
 from tui.settings import Settings
 from tui.state.choices import Choices
@@ -57,8 +57,8 @@ class CompareScreen(ChartKeys):
     CompareScreen #compare-title, CompareScreen #compare-note { height: 1; margin: 0 1; }
     CompareScreen #chart { height: 1fr; margin: 0 1; }
     CompareScreen #pane-box {
-        height: auto; max-height: 45%; padding: 0 1; border-top: solid $panel; border-title-color: $foreground; border-title-style: bold;
-        scrollbar-size-vertical: 1;
+        height: auto; max-height: 45%; padding: 0 1; border-top: solid $panel;
+        border-title-color: $foreground; border-title-style: bold; scrollbar-size-vertical: 1;
     }
     CompareScreen #pane { height: auto; }
     """
@@ -131,11 +131,10 @@ class CompareScreen(ChartKeys):
         self.query_one(KeyBar).redraw()
 
     def _title(self, width: int) -> Content:
-        count = len(self.source.runs)
-        left = Content.assemble(("compare ", "bold"), (f"{count} run{'s' if count != 1 else ''}", "$quiet"))
+        left = Content.assemble(("compare ", "bold"), (counted(len(self.source.runs), "run"), "$quiet"))
         right = Content.assemble((f"{self.choices.quantity}", "bold"), (" at equal ", "$quiet"),
                                  (AXIS_NAMES[self.axis], "bold $accent"))  # fmt: skip
-        return Content.assemble(left, " " * max(2, width - left.cell_length - right.cell_length), right)
+        return apart(left, right, width, 2)
 
     def _note(self, width: int) -> Content:
         reading = sum(run.loading for run in self.source.runs)

@@ -7,7 +7,7 @@ from textual.content import Content
 from engine.text import one_line
 from engine.units import format_count
 from tui.state.compared import Axis, ComparedRun, differing_keys
-from tui.state.formatting import countdown, fit, fit_start, fixed
+from tui.state.formatting import countdown, fit, fit_start, fixed, padded
 from tui.state.smoothing import smoothed_at
 from tui.widgets.chart.curves import LETTERS
 
@@ -103,10 +103,10 @@ def profile_rows(runs: list[ComparedRun], base: int, width: int) -> list[Content
     first = readable.index(runs[base]) if base < len(runs) and runs[base] in readable else 0
     for key, values in differing:
         cells = [
-            (f"  {fit(one_line(value) or '–', column):<{column}}", _SAME if value == values[first] else _NEW)
+            (f"  {padded(one_line(value) or '–', column)}", _SAME if value == values[first] else _NEW)
             for value in values
         ]
-        rows.append(Content.assemble((f"{fit(key, key_width):<{key_width}}", _NEW), *cells))
+        rows.append(Content.assemble((padded(key, key_width), _NEW), *cells))
     return rows
 
 
@@ -126,7 +126,7 @@ def command_rows(runs: list[ComparedRun], axis: Axis, width: int) -> list[Conten
     )
     rows = [Content.assemble((f"{axis:>12}{heads}", _SAME))]
     for at in sorted(done):
-        cells = "".join(f"  {fit(one_line('; '.join(texts)), column):<{column}}" for texts in done[at])
+        cells = "".join(f"  {padded(one_line('; '.join(texts)), column)}" for texts in done[at])
         rows.append(Content.assemble((f"{place(axis, at).removeprefix('step '):>12}", _SAME), (cells, _NEW)))
     return rows
 

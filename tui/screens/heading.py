@@ -7,6 +7,7 @@ from textual.content import Content
 from engine.protocol.events import Progress
 from engine.text import one_line
 from engine.units import format_count
+from tui.screens.text_rows import apart
 from tui.state.facts import AWAY
 from tui.state.feed import ENDED
 from tui.state.formatting import countdown, fit
@@ -58,8 +59,7 @@ def heading(
     right = Content.assemble(slow, _link(store), "   " if lease.plain else "", lease)
     room = width - right.cell_length - state.cell_length - 4
     left = Content.assemble((fit(one_line(run_name), max(8, room)), "bold"), "  ", state)
-    gap = width - left.cell_length - right.cell_length
-    return Content.assemble(left, " " * max(2, gap), right)
+    return apart(left, right, width, 2)
 
 
 def _state(store: RunStore, now_s: float) -> Content:

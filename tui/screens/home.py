@@ -6,17 +6,15 @@ runs. Posts `RunOpened`, `LaunchAsked`, `ProfileChosen`, `CompareAsked`, `Pipeli
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
 from typing import ClassVar
 
-from textual import events, on, work
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
 from textual.widgets import Static
-from textual.worker import get_current_worker
 
-from engine.errors import SlotdeckError
 from engine.text import one_line
 from tui.keys import Place, bindings
 from tui.messages import (
@@ -37,12 +35,12 @@ from tui.screens.key_bar import KeyBar
 from tui.screens.rows import MARK_CELLS, Columns, detail_rows, profile_row, run_header, run_row, sort_at
 from tui.screens.text_rows import TextRows
 from tui.screens.too_small import TooSmall
+from tui.state.cycle import cycled
 from tui.state.home import SORTS, HomeView, RunRow, Sort, arranged
 from tui.widgets.pick_list import PickList
 
 RELOAD_S = 3.0
 """Between two looks at the runs folder."""
-MOST_COMPARED = 8
 _ON_RUNS = ("replay", "mark", "compare", "tag", "note", "archive", "delete")
 _CHANGES = ("tag", "note", "archive", "delete", "start")
 
@@ -71,12 +69,10 @@ class HomeScreen(Keeping):
     def __init__(self, folder: RunsFolder, read_only: bool = False) -> None:
         super().__init__(folder)
         self.read_only = read_only
-        self._view: HomeView | None = None
         self._listed: tuple[RunRow, ...] = ()
         self._words = ""
         self._sort: Sort = "age"
         self._archived = False
-        self._reading = False
         self._runs, self._profiles = PickList(id="runs"), PickList(id="profiles")
 
     def compose(self) -> ComposeResult:
@@ -106,27 +102,11 @@ class HomeScreen(Keeping):
         """What was read last, for the palette."""
         return self._view
 
-    def reload(self) -> None:
-        """Look again, unless a look is under way or another screen lies over this one."""
-        if not self._reading and (self.is_active or self._view is None):
-            self._reading = True
-            runs = self._runs
-            self._read([self._listed[row].path for row in runs.in_sight if row < len(self._listed)])
-
-    @work(thread=True, group="home")
-    def _read(self, in_sight: list[Path]) -> None:
-        """In a thread; a folder that cannot be read is said, not raised."""
-        worker = get_current_worker()
-        try:
-            for view in self.folder.views(in_sight):
-                if worker.is_cancelled:
-                    return
-                self.app.call_from_thread(self.show, view)
-        except (OSError, SlotdeckError) as error:
-            if not worker.is_cancelled:
-                self.app.call_from_thread(self._failed, str(error))
-        finally:
-            self._reading = False
+    def views(self) -> Iterable[HomeView]:
+        """The runs in sight first."""
+        return self.folder.views(
+            [self._listed[row].path for row in self._runs.in_sight if row < len(self._listed)]
+        )
 
     def show(self, view: HomeView) -> None:
         """Draw the lists, keeping what is highlighted."""
@@ -146,10 +126,13 @@ class HomeScreen(Keeping):
         if self._view is not None:
             self._draw()
 
-    def _failed(self, error: str) -> None:
+    def failed(self, error: str) -> None:
+        """Nothing is listed."""
         self._view, self._listed = None, ()
         self.add_class("no-runs")
-        self.query_one("#runs-empty", Static).update(Content.assemble((f"✗ {one_line(error, 1024)}", "$error")))
+        self.query_one("#runs-empty", Static).update(
+            Content.assemble((f"✗ {one_line(error, 1024)}", "$error"))
+        )
         self.query_one(KeyBar).redraw()
 
     # -- what is listed ----------------------------------------------------------------------------------
@@ -165,7 +148,7 @@ class HomeScreen(Keeping):
 
     def action_sort(self) -> None:
         """The next way of sorting."""
-        self._sort_by(SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)])
+        self._sort_by(cycled(SORTS, self._sort))
 
     def _sort_by(self, sort: Sort) -> None:
         self._sort = sort
@@ -227,10 +210,12 @@ class HomeScreen(Keeping):
 
     def action_compare(self) -> None:
         """The marked runs, or one that others are chosen for."""
+        from tui.state.compared import MOST_RUNS  # only who compares pays for it
+
         paths = tuple(run.path for run in self.chosen())
-        if len(paths) > MOST_COMPARED:
+        if len(paths) > MOST_RUNS:
             self.notify(
-                f"{len(paths)} runs are marked; up to {MOST_COMPARED} can be compared", severity="warning"
+                f"{len(paths)} runs are marked; up to {MOST_RUNS} can be compared", severity="warning"
             )
         else:
             self.post_message(CompareAsked(paths))

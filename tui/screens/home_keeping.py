@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Protocol
 
 from textual import work
-from textual.screen import Screen
 
 from engine.errors import SlotdeckError
 from engine.text import one_line
 from engine.units import counted, format_bytes
 from tui.screens.ask_line import AskLine
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.looking import Looking
 from tui.state.home import HomeView, RunRow
 
 
@@ -34,7 +34,7 @@ class RunsFolder(Protocol):
     def delete(self, paths: Iterable[Path]) -> None: ...
 
 
-class Keeping(Screen[None]):
+class Keeping(Looking[HomeView]):
     """A screen that lists runs and keeps order among them."""
 
     def __init__(self, folder: RunsFolder) -> None:
@@ -45,10 +45,6 @@ class Keeping(Screen[None]):
 
     def chosen(self) -> tuple[RunRow, ...]:
         """The runs that are meant."""
-        raise NotImplementedError
-
-    def reload(self) -> None:
-        """Look at the runs again."""
         raise NotImplementedError
 
     def action_tag(self) -> None:

@@ -6,6 +6,8 @@ from textual.content import Content
 
 from engine.text import one_line
 from engine.units import counted, format_bytes
+from tui.screens.text_rows import apart
+from tui.state.formatting import fit_start
 from tui.state.home import HomeView, Sort
 
 _ORDER: dict[Sort, str] = {
@@ -26,9 +28,9 @@ def title(view: HomeView, width: int, read_only: bool) -> Content:
     mode = "  read-only" if read_only else ""
     room = width - len("slotdeck") - len(mode) - len(right) - 4
     folder = one_line(str(view.runs_dir))
-    folder = folder if len(folder) <= room else f"…{folder[-(room - 1) :]}" if room > 8 else ""
-    gap = max(1, width - len("slotdeck") - len(mode) - len(right) - len(folder) - 2)
-    return Content.assemble(("slotdeck", "bold $accent"), (mode, "$quiet"), f"  {folder}", " " * gap, right)
+    folder = fit_start(folder, room) if len(folder) <= room or room > 8 else ""
+    left = Content.assemble(("slotdeck", "bold $accent"), (mode, "$quiet"), f"  {folder}")
+    return apart(left, Content(right), width)
 
 
 def status(view: HomeView, listed: int, marked: int, words: str, sort: Sort, archived: bool) -> Content:

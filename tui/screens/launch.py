@@ -36,10 +36,11 @@ from tui.screens.launch_rows import (
     lines,
     title_row,
 )
+from tui.screens.launch_words import status, title
 from tui.screens.start_button import StartButton
 from tui.screens.text_rows import TextRows
 from tui.screens.too_small import TooSmall
-from tui.state.form import Form, matching, shown_name
+from tui.state.form import Form, matching
 from tui.state.prospect import prospect
 from tui.widgets.pick_list import PickList
 
@@ -272,11 +273,7 @@ class LaunchScreen(Screen[None]):
             self._close_edit(keep=True)
         if form.wrong:
             key = next(iter(form.wrong))
-            self._show_all()
-            at = next(
-                (i for i, row in enumerate(self._lines) if isinstance(row, Field) and row.key == key), 0
-            )
-            self._fields.go_to(at)
+            self.show_key(key)
             wrong = form.wrong[key]
             self._refused = wrong if not key or wrong.startswith(key) else f"{key}: {wrong}"
             self._draw()
@@ -335,8 +332,12 @@ class LaunchScreen(Screen[None]):
         if not self.is_mounted:
             return
         form, width = self.form, self.size.width
-        self.query_one("#launch-title", TextRows).show([self._title(width - 2)])
-        self.query_one("#launch-status", TextRows).show([self._status()])
+        self.query_one("#launch-title", TextRows).show(
+            [title(form, self._profile, width - 2, self.read_only)]
+        )
+        found = sum(isinstance(line, Field) for line in self._lines)
+        said = status(form, self._refused, self._starting, self._words, found)
+        self.query_one("#launch-status", TextRows).show([said])
         if form is None:
             return
         shown, listed = self._fields, self._lines
@@ -361,38 +362,3 @@ class LaunchScreen(Screen[None]):
             self.query_one("#field-help", TextRows).show(
                 help_rows(self._row(), self.form, self.size.width - 4)
             )
-
-    def _title(self, width: int) -> Content:
-        form = self.form
-        about = one_line(form.base.about) if form is not None else ""
-        changed = f"{len(form.sets)} changed" if form is not None and form.sets else ""
-        mode = "  read-only" if self.read_only else ""
-        left = Content.assemble(
-            ("launch ", "bold"), (one_line(shown_name(self._profile)), "bold $accent"), (mode, "$quiet"),
-            (f"   {about}", "$quiet"),
-        ).truncate(max(10, width - len(changed) - 2), ellipsis=True)  # fmt: skip
-        return Content.assemble(
-            left, " " * max(1, width - len(left.plain) - len(changed)), (changed, "$accent")
-        )
-
-    def _status(self) -> Content:
-        form = self.form
-        if self._refused:
-            return Content.assemble((f"✗ {one_line(self._refused, 1024)}", "$error"))
-        if self._starting:
-            return Content.assemble(("◌ starting the engine …", "$success"))
-        if form is None:
-            return Content()
-        if form.wrong:
-            many = len(form.wrong)
-            return Content.assemble(
-                (f"✗ {many} thing{'s'[: many != 1]} to mend before it can start", "$error")
-            )
-        found = (
-            f"{len([line for line in self._lines if isinstance(line, Field)])} keys match “{one_line(self._words)}”   "
-            if self._words
-            else ""
-        )
-        if form.advice:
-            return Content.assemble(found, (f"! {one_line(form.advice[0], 400)}", "$warning"))
-        return Content.assemble(found, ("✓ can be started", "$success"))

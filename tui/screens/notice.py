@@ -9,6 +9,7 @@ from textual.content import Content
 
 from engine.text import one_line
 from tui.screens.job_rows import at_work
+from tui.screens.text_rows import apart
 from tui.state.feed import ENDED
 from tui.state.formatting import clock, fit
 from tui.state.store import RunStore
@@ -36,8 +37,8 @@ def notice(
     end = f"  {more}f all{seen}"
     colour = _COLOURS.get(newest.level, "$foreground")
     text = _short_named(_said(newest, _remedy(store, newest, may_control)), store, width - 2 - len(end))
-    gap = " " * max(0, width - 2 - len(text) - len(end))
-    return Content.assemble(("! ", f"{colour} bold"), (text, colour), gap, (end, "$quiet"))
+    left = Content.assemble(("! ", f"{colour} bold"), (text, colour))
+    return apart(left, Content.assemble((end, "$quiet")), width, 0)
 
 
 def trouble_rows(store: RunStore, width: int, client_id: str, read_to: int) -> list[Content]:

@@ -6,8 +6,7 @@ from textual.content import Content
 
 from engine.text import one_line
 from engine.units import format_bytes, format_count, format_duration
-from tui.screens.rows import age
-from tui.state.formatting import countdown, fit
+from tui.state.formatting import age, countdown, fit, padded
 from tui.state.pipelines import RUNNING, JobRow
 
 _MARKS = {
@@ -38,9 +37,9 @@ def job_row(job: JobRow, width: int, now_wall_s: float) -> Content:
     rate = f"{_rate(job) if running else '':>{RATE_CELLS}}  " if width >= 100 else ""
     left = countdown(job.eta_s) if running and job.eta_s is not None else " " * 8
     return Content.assemble(
-        (f"{mark} {fit(job.state, STATE_CELLS):<{STATE_CELLS}}  ", colour),
-        (f"{fit(job.task, TASK_CELLS):<{TASK_CELLS}}  ", "bold" if running else ""),
-        f"{_cut(one_line(job.what), _what_cells(width))}  ",
+        (f"{mark} {padded(job.state, STATE_CELLS)}  ", colour),
+        (f"{padded(job.task, TASK_CELLS)}  ", "bold" if running else ""),
+        f"{padded(one_line(job.what), _what_cells(width))}  ",
         _bar(job),
         "  ",
         rate,
@@ -103,8 +102,3 @@ def _done(job: JobRow) -> str:
 def _ago(seconds: float) -> str:
     told = age(seconds)
     return "just now" if told == "now" else f"{told} ago"
-
-
-def _cut(text: str, width: int) -> str:
-    """Exactly `width` characters."""
-    return f"{fit(text, width):<{width}}"

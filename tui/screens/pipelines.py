@@ -5,6 +5,7 @@ Reads through the `Jobs` it is given, off the event loop, every second. Posts `R
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -13,9 +14,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
-from textual.worker import get_current_worker
 
 from engine.errors import SlotdeckError
 from engine.text import one_line
@@ -24,6 +23,7 @@ from tui.messages import RunLeft, RunOpened
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
 from tui.screens.key_bar import KeyBar
+from tui.screens.looking import Looking
 from tui.screens.pipeline_rows import detail_rows, job_header, job_row
 from tui.screens.text_rows import TextRows
 from tui.screens.too_small import TooSmall
@@ -47,7 +47,7 @@ class Jobs(Protocol):
     def interrupt(self, job_id: str) -> None: ...
 
 
-class PipelinesScreen(Screen[None]):
+class PipelinesScreen(Looking[JobsView]):
     """One list; those at work on top."""
 
     DEFAULT_CSS = """
@@ -68,8 +68,6 @@ class PipelinesScreen(Screen[None]):
         super().__init__()
         self.read_only = read_only
         self._jobs = jobs
-        self._view: JobsView | None = None
-        self._reading = False
         self._list = PickList(id="jobs")
 
     def compose(self) -> ComposeResult:
@@ -88,25 +86,9 @@ class PipelinesScreen(Screen[None]):
         self.reload()
         self.set_interval(RELOAD_S, self.reload)
 
-    def reload(self) -> None:
-        """Look again, unless a look is under way."""
-        if not self._reading and (self.is_active or self._view is None):
-            self._reading = True
-            self._read()
-
-    @work(thread=True, group="jobs")
-    def _read(self) -> None:
-        worker = get_current_worker()
-        try:
-            view = self._jobs.read()
-        except (OSError, SlotdeckError) as error:
-            if not worker.is_cancelled:
-                self.app.call_from_thread(self._failed, str(error))
-        else:
-            if not worker.is_cancelled:
-                self.app.call_from_thread(self.show, view)
-        finally:
-            self._reading = False
+    def views(self) -> Iterable[JobsView]:
+        """All jobs at once."""
+        yield self._jobs.read()
 
     def show(self, view: JobsView) -> None:
         """Draw the list; the same job stays highlighted."""
@@ -120,9 +102,12 @@ class PipelinesScreen(Screen[None]):
         if self._view is not None:
             self.call_after_refresh(self._draw)
 
-    def _failed(self, error: str) -> None:
+    def failed(self, error: str) -> None:
+        """Nothing is listed."""
         self.add_class("no-jobs")
-        self.query_one("#jobs-empty", Static).update(Content.assemble((f"✗ {one_line(error, 1024)}", "$error")))
+        self.query_one("#jobs-empty", Static).update(
+            Content.assemble((f"✗ {one_line(error, 1024)}", "$error"))
+        )
 
     # -- what is done ------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from textual.content import Content
 
 from engine.text import one_line
 from engine.units import format_bytes, format_count
-from tui.state.formatting import fit
+from tui.state.formatting import age, fit, padded
 from tui.state.home import UNREAD, ProfileRow, RunRow, Sort
 from tui.widgets.sparkline import sparkline
 
@@ -105,8 +105,8 @@ def run_row(row: RunRow, columns: Columns, now_wall_s: float, marked: bool = Fal
     ink = "bold" if row.live else "$quiet" if row.archived else ""
     return Content.assemble(
         ("◆ " if marked else "  ", "$accent"),
-        (f"{mark} {fit(row.state, 8):<8}  ", colour),
-        (name if parent else _cut(name, columns.name), ink),
+        (f"{mark} {padded(row.state, 8)}  ", colour),
+        (name if parent else padded(name, columns.name), ink),
         (f"{parent:<{columns.name - len(name)}}" if parent else "", "$quiet"),
         f"  {step:>15}  ",
         (f"{sparkline(row.curve, columns.curve)}  " if columns.curve else "", "$primary"),
@@ -115,7 +115,7 @@ def run_row(row: RunRow, columns: Columns, now_wall_s: float, marked: bool = Fal
         (f"{_size(row.size_bytes)}  " if columns.size else "", "$quiet"),
         (f"{age(now_wall_s - row.started_wall_s) if row.started_wall_s else '':>6}", "$quiet"),
         (
-            "  " + _cut(" ".join(filter(None, (_tags(row), one_line(row.note)))), columns.tags)
+            "  " + padded(" ".join(filter(None, (_tags(row), one_line(row.note)))), columns.tags)
             if columns.tags
             else "",
             "$secondary",
@@ -161,7 +161,7 @@ def _parent(row: RunRow) -> str:
 
 def profile_row(row: ProfileRow, width: int) -> Content:
     """One profile: its name, what it is, what it comes to."""
-    name, detail = _cut(one_line(row.name), 16), one_line(row.detail)
+    name, detail = padded(one_line(row.name), 16), one_line(row.detail)
     about = one_line(row.about) or detail
     if row.problem or width < 100:
         text = detail if row.problem else about
@@ -169,15 +169,7 @@ def profile_row(row: ProfileRow, width: int) -> Content:
             "  ", (name, "bold"), "  ", (fit(text, width - 20), "$error" if row.problem else "")
         )
     room = width - 22 - len(detail)
-    return Content.assemble("  ", (name, "bold"), "  ", _cut(about, room), "  ", (detail, "$quiet"))
-
-
-def age(seconds: float) -> str:
-    """`now`, `5 min`, `3 h`, `12 d`: at most 6 cells."""
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return "now"
+    return Content.assemble("  ", (name, "bold"), "  ", padded(about, room), "  ", (detail, "$quiet"))
 
 
 def _size(size_bytes: int | None) -> str:
@@ -186,8 +178,3 @@ def _size(size_bytes: int | None) -> str:
 
 def _loss(value: float | None) -> str:
     return f"{value:6.3f}" if value is not None and value < 100 else f"{'–':>6}"
-
-
-def _cut(text: str, width: int) -> str:
-    """Exactly `width` characters."""
-    return f"{fit(text, width):<{width}}"

@@ -11,6 +11,11 @@ from textual.visual import Visual
 from textual.widget import Widget
 
 
+def apart(left: Content, right: Content, width: int, least: int = 1) -> Content:
+    """These at the ends of a row of `width` cells; at least so many blanks between them, fit or not."""
+    return Content.assemble(left, " " * max(least, width - left.cell_length - right.cell_length), right)
+
+
 class TextRows(Widget):
     """Each Content is one row, cut at the right edge; rows beyond the height are not drawn."""
 

@@ -79,6 +79,14 @@ def clock(wall_s: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(wall_s))
 
 
+def age(seconds: float) -> str:
+    """`now`, `5 min`, `3 h`, `12 d`: at most 6 characters."""
+    for unit_s, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= unit_s:
+            return f"{int(seconds // unit_s)} {unit}"
+    return "now"
+
+
 def duty(value: float) -> str:
     """`off`, `1/4`, `1/2`, `3/4`, `on`; a mean between those as `0.62`."""
     names = {0.0: "off", 0.25: "1/4", 0.5: "1/2", 0.75: "3/4", 1.0: "on"}
@@ -90,6 +98,11 @@ def fit(text: str, width: int) -> str:
     if len(text) <= width:
         return text
     return text[: width - 1] + "…" if width > 0 else ""
+
+
+def padded(text: str, width: int) -> str:
+    """Exactly `width` characters: cut, or filled up at the right."""
+    return fit(text, width).ljust(width)
 
 
 def fit_start(text: str, width: int) -> str:

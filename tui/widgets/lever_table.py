@@ -13,7 +13,7 @@ from textual.events import Click, MouseScrollDown, MouseScrollUp
 
 from engine.profile.levers import Lever
 from tui.messages import LeverPicked, LeverPulled
-from tui.state.formatting import fit, size
+from tui.state.formatting import fit, padded, size
 from tui.widgets.lines import Lines, Pieces
 
 NAME, SHARE, KNOWN = 20, 5, 8
@@ -63,9 +63,7 @@ class LeverTable(Lines[LeverTableView]):
         titles = f"  {'lever':<{NAME}} {'saves':>9} {'of it':>{SHARE}}  {'known':<{KNOWN}}how"
         last = self.first + len(shown)
         place = f"{self.first + 1}-{last} of {len(view.levers)}" if len(shown) < len(view.levers) else ""
-        out: list[Pieces] = [
-            [(fit(titles, width - 12).ljust(width - 12) + f"{place:>12}", self.look("title"))]
-        ]
+        out: list[Pieces] = [[(padded(titles, width - 12) + f"{place:>12}", self.look("title"))]]
         for at, lever in enumerate(shown, self.first):
             out.append(self._row(view, lever, at == view.selected, width))
         return [*out, *[[]] * (rows + 1 - len(out) if height < WHY_FROM else 0), *explained]
@@ -99,11 +97,11 @@ class LeverTable(Lines[LeverTableView]):
         share = f"{lever.saves_bytes / view.held_bytes:.0%}" if view.held_bytes and not lever.blocked else ""
         known = "" if lever.blocked else "counted" if lever.counted else "about"
         how = lever.blocked or lever.verb or f"--set {lever.setting}"
-        row: Pieces = [(("▸ " if chosen else "  ") + f"{fit(lever.name, NAME):<{NAME}} ", plain)]
+        row: Pieces = [(("▸ " if chosen else "  ") + f"{padded(lever.name, NAME)} ", plain)]
         row.append((f"{saves:>9}", plain if chosen or lever.blocked else self.look("saves")))
         rest = f" {share:>{SHARE}}  {known:<{KNOWN}}{how}"
         room = width - 2 - NAME - 1 - 9
-        return [*row, (fit(rest, room).ljust(room) if chosen else fit(rest, room), plain)]
+        return [*row, (padded(rest, room) if chosen else fit(rest, room), plain)]
 
     def _explained(self, view: LeverTableView, width: int, height: int) -> list[Pieces]:
         """Why it saves, what it costs, and what enter does: as many rows for one lever as for any other."""
@@ -111,7 +109,7 @@ class LeverTable(Lines[LeverTableView]):
             return []
         lever, plain, quiet = view.levers[view.selected], self.look("plain"), self.look("quiet")
         tall, lines = height >= WHY_FROM, 2 if width < WRAPPED_BELOW else 1
-        why = _wrapped(f"why   {lever.how_known}", width, lines) if tall else []
+        why = _wrapped(f"why: {lever.how_known}", width, lines) if tall else []
         costs = _wrapped(f"costs {lever.cost}", width, lines)
         enter = (fit(f"enter {view.how}", width), plain)
         return [*[[]] * tall, *([(row, quiet)] for row in why), *([(row, plain)] for row in costs), [enter]]

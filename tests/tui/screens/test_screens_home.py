@@ -45,7 +45,7 @@ def runs_of(app):
 async def listed(pilot, count):
     """Wait until so many runs are listed and measured."""
     app = pilot.app
-    await until(pilot, lambda: runs_of(app).count == count and not app.screen._reading)
+    await until(pilot, lambda: runs_of(app).count == count and not app.screen._looking)
     await settle(pilot)
     return runs_of(app)
 
