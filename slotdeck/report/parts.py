@@ -190,27 +190,26 @@ def profile(story: Story) -> str:
     rows = settings(story.started.profile_toml, base)
     if not rows:
         return ""
-    cells = [
-        tag("tr", "".join(_cells(row, base is not None)), class_="changed" if row.changed else None)
-        for row in rows
-    ]
     changed, own = sum(row.changed for row in rows), sum(row.set_for_the_run for row in rows)
+    cells = [
+        tag("tr", "".join(_cells(row, bool(own))), class_="changed" if row.changed else None) for row in rows
+    ]
     note = f"{changed} of {len(rows)} settings differ from the defaults; they are marked."
     if base is not None:
-        note += f" {own} differ from the profile {name} as it is now{': in bold' if own else ''}."
+        which = ", whose value stands at the right" if own else ""
+        note += f" {own} differ from the profile {name} as it is now{which}."
     half = -(-len(cells) // 2)
-    heads = ("key", "value", "default", *((name,) if base is not None else ()))
+    heads = ("key", "value", "default", *((name,) if own else ()))
     both = table(heads, cells[:half]) + (table(heads, cells[half:]) if cells[half:] else "")
     return section("Profile", tag("div", both, class_="pair"), note)
 
 
 def _cells(row: Setting, with_base: bool) -> Iterator[str]:
-    value = words(row.value)
     yield tag("td", tag("code", words(row.key)))
-    yield tag("td", tag("b", value) if row.set_for_the_run else value)
+    yield tag("td", words(row.value))
     yield tag("td", words(row.default))
     if with_base:
-        yield tag("td", words(row.base))
+        yield tag("td", words(row.base) if row.set_for_the_run else "")
 
 
 def machine(story: Story) -> str:

@@ -72,8 +72,8 @@ def test_the_page_is_whole_and_asks_for_nothing(page: str) -> None:
 
 def test_what_was_set_for_the_run_stands_beside_the_profile_of_its_name(page: str) -> None:
     assert "settings differ from the defaults" in page
-    assert "differ from the profile demo as it is now: in bold" in page
-    assert "<td><code>train.steps</code></td><td><b>3000</b></td><td>1000</td>" in page
+    assert "differ from the profile demo as it is now, whose value stands at the right" in page
+    assert "<td><code>train.steps</code></td><td>3000</td><td>1000</td><td>600</td>" in page
 
 
 def test_each_command_and_its_tick_lead_to_each_other(page: str) -> None:
