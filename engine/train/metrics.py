@@ -13,12 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.train.pace import Pace
 from engine.train.stopwatch import Stopwatch, stopwatch_for
 
 EMA_PER_STEP = 0.02
 """Weight of one step in `loss_ema`: a memory of about 50 steps."""
-SPEED_PER_REPORT = 0.2
-"""Weight of one report in the speed that the ETA is computed from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +56,8 @@ class Meter:
         self.loss_ema: float | None = None
         self.ema_weight = 0.0
         """How much of `loss_ema` is filled: it starts as the plain mean of the steps so far."""
-        self.seconds_per_step: float | None = None
-        """Recent speed, evaluations, saves and pauses excluded."""
+        self.pace = Pace()
         self._steps = 0
-        self._reports = 0
         self._tokens = 0
         self._active = 0.0
         self._since_s = clock_s()
@@ -99,6 +96,11 @@ class Meter:
         self._outside_s += seconds
 
     @property
+    def seconds_per_step(self) -> float | None:
+        """Recent speed, evaluations, saves and pauses excluded."""
+        return self.pace.seconds_per_step
+
+    @property
     def has_steps(self) -> bool:
         """Whether there is anything to report."""
         return self._steps > 0
@@ -124,12 +126,7 @@ class Meter:
             usual = applied_sum / applied
             self.loss_ema = (old_weight * (self.loss_ema or 0.0) + new_weight * usual) / self.ema_weight
         per_step_s = busy_s / self._steps
-        old = self.seconds_per_step
-        # The first report of a life has the slowest steps in it: the second takes its place.
-        self._reports += 1
-        self.seconds_per_step = (
-            per_step_s if old is None or self._reports == 2 else old + SPEED_PER_REPORT * (per_step_s - old)
-        )
+        self.pace.add(per_step_s)
         reading = Reading(
             steps=self._steps,
             loss=loss,

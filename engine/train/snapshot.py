@@ -61,7 +61,7 @@ def restore(run: Run, state: dict[str, Any]) -> None:
     run.lr_control = LrControl.parse(state["lr"])
     run.meter.loss_ema = state["loss_ema"]
     run.meter.ema_weight = state["ema_weight"]
-    run.meter.seconds_per_step = state["seconds_per_step"]
+    run.meter.pace.before = state["seconds_per_step"]
     run.best_val_loss = state["best_val_loss"]
     run.last_val_loss = state["last_val_loss"]
     run.last_evaluated = state["last_evaluated"]

@@ -20,6 +20,7 @@ from engine.slots.planner import Planner
 from engine.train.memory import MemoryWatch
 from engine.train.metrics import Meter
 from engine.train.micro_batches import MicroBatches
+from engine.train.pace import Pace
 from engine.train.step import Recipe, take_step
 
 CPU = torch.device("cpu")
@@ -66,6 +67,23 @@ def test_the_average_starts_as_a_plain_mean_and_forgets_slowly() -> None:
     for _ in range(500):
         add(meter, 1.0)
     assert meter.read().loss_ema == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_time_left_is_of_usual_steps_and_of_this_life() -> None:
+    pace = Pace()
+    assert pace.seconds_per_step is None
+    pace.before = 1.9
+    pace.add(5.0)
+    assert pace.seconds_per_step == 1.9, "the first step of a life says little"
+    for _ in range(29):
+        pace.add(0.1)
+    assert pace.seconds_per_step == pytest.approx(0.1, rel=0.15)
+    pace.add(10.0)
+    assert pace.seconds_per_step == pytest.approx(0.1, rel=0.15), "one slow step is not every step to come"
+    for _ in range(6):
+        for seconds in (0.1, 0.1, 0.1, 0.1, 0.3):
+            pace.add(seconds)
+    assert pace.seconds_per_step == pytest.approx(0.14), "slow steps that come regularly are"
 
 
 def test_steps_that_are_not_finite_are_counted_and_leave_the_means_alone() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine_run import EngineRun
+from time_left import check_time_left
 
 from engine.data.shard_format import HEADER_BYTES, unpack
 from engine.protocol.events import Alarm, CommandApplied, LogLine, RunEnded, RunStarted, StepReport
@@ -68,6 +69,7 @@ def test_micro_batch_recomputation_and_precision_changed_live_survive_a_kill_bit
         last = run.of(StepReport)[-1]
         assert (last.batch_size, last.accumulate, last.recompute) == (2, 2, 3)
     assert broken.of(RunStarted)[-1].step == 10
+    check_time_left(broken.dir)
     again = [done for done in broken.of(CommandApplied) if done.branch == 1]
     assert [(done.text, done.step) for done in again] == [
         ("batch 4", 13),
