@@ -6,6 +6,7 @@ from the widget's left edge to the last dirty column, so the dirty span ends whe
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 from rich.segment import Segment
@@ -27,6 +28,9 @@ class Lines(Widget, Generic[View]):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._strips: list[Strip] = []
+        self._made: list[tuple[tuple[tuple[str, Style], ...], Strip]] = []
+        """The rows drawn last, and what was made of each: most stay as they are."""
+        self._made_for: tuple[int, Style] | None = None
         self._drawn_at: tuple[int, int] | None = None
         self._looks: dict[str, Style] = {}
         """Styles asked for since the last change of styles: Textual adds them up anew at every call."""
@@ -60,7 +64,7 @@ class Lines(Widget, Generic[View]):
         regions = [
             Region(0, y, changed_end(before, after), 1)
             for y, (before, after) in enumerate(zip(old, self._strips, strict=True))
-            if before != after
+            if before is not after and before != after
         ]
         if regions:
             self.refresh(*regions)
@@ -102,13 +106,19 @@ class Lines(Widget, Generic[View]):
         width, height = self.size
         base = self.rich_style
         rows = self.draw(self.view, width, height) if self.view is not None and width > 0 else []
-        strips = [
-            Strip([Segment(text, style) for text, style in row if text])
-            .adjust_cell_length(width, base)
-            .simplify()
-            for row in rows[:height]
-        ]
+        if self._made_for != (width, base):
+            self._made, self._made_for = [], (width, base)
+        before, self._made = self._made, []
+        for y, pieces in enumerate(map(tuple, rows[:height])):
+            same = y < len(before) and before[y][0] == pieces
+            self._made.append((pieces, before[y][1] if same else _strip(pieces, width, base)))
+        strips = [strip for _, strip in self._made]
         return strips + [Strip.blank(width, base)] * (height - len(strips))
+
+
+def _strip(pieces: Iterable[tuple[str, Style]], width: int, base: Style) -> Strip:
+    segments = [Segment(text, style) for text, style in pieces if text]
+    return Strip(segments).adjust_cell_length(width, base).simplify()
 
 
 def changed_end(before: Strip, after: Strip) -> int:
@@ -131,6 +141,12 @@ def changed_end(before: Strip, after: Strip) -> int:
 def length(row: Pieces) -> int:
     """Columns of a row whose text is all single-width."""
     return sum(len(text) for text, _ in row)
+
+
+def steps_below(first: int, last: int, indent: int, width: int) -> str:
+    """What stands below curves over these steps: the first at the left edge, the last at the right one."""
+    begin = f"step {first:,}"
+    return " " * indent + begin + f"step {last:,}".rjust(width - len(begin))
 
 
 def justified(left: Pieces, right: Pieces, width: int, fill: Style) -> Pieces:
