@@ -47,7 +47,7 @@ from tui.state.store import RunStore
 from tui.terminal.driver import driver_class
 from tui.terminal.painter import THIN_BYTES_PER_S, Painter
 from tui.terminal_size import ensure_size
-from tui.theme import THEMES
+from tui.theme import themes
 
 PASTED = 4096
 """Characters of a line that is pasted; no field wants more."""
@@ -94,7 +94,7 @@ class SlotdeckApp(App[int]):
         self._first = first
         self._settings = settings
         self._start = start
-        for theme in THEMES:
+        for theme in themes(self.console.color_system):
             self.register_theme(theme)
         self.theme = f"slotdeck-{settings.theme}"
         self.set_keymap(rebind(settings.keys))
