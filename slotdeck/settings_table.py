@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from slotdeck.text_table import lined_up
-from tui.config import FILE, Config
+from tui.config import FILE, Config, as_text
 from tui.config_path import config_path
 from tui.settings import OPTIONS
 
@@ -13,7 +13,7 @@ from tui.settings import OPTIONS
 def settings_lines(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
     """A line for each setting, and for each key that the user changed."""
     rows = [
-        (option.name, _shown(config.values[option.name]), config.origin(option.name, environ), option.help)
+        (option.name, as_text(config.values[option.name]), config.origin(option.name, environ), option.help)
         for option in OPTIONS.values()
     ]
     for place, changes in config.keys.items():
@@ -33,13 +33,3 @@ def key_lines() -> Iterator[str]:
         for key in keys_for(place):
             if key.action != "digit":
                 yield f"keys.{f'{place}.{key.name}':<28}  {key.shown:<18}  {key.help}"
-
-
-def _shown(value: object) -> str:
-    return (
-        str(value).lower()
-        if isinstance(value, bool)
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-    )

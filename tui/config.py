@@ -60,6 +60,13 @@ def load(environ: Mapping[str, str], flags: Mapping[str, object] | None = None) 
     return Config(values, origins, keys)
 
 
+def as_text(value: object) -> str:
+    """A value as in the file, without quotes."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else one_line(str(value))
+
+
 def read_file(path: Path) -> tuple[dict[str, object], dict[str, dict[str, str]]]:
     """Settings and keys that the file sets; nothing where there is no file.
 

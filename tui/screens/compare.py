@@ -28,6 +28,7 @@ from tui.screens.too_small import TooSmall
 from tui.settings import Settings
 from tui.state.choices import Choices
 from tui.state.compared import AXES, QUANTITIES, Axis, ComparedRun, RunChoice, common_x
+from tui.state.cycle import cycled
 from tui.state.formatting import countdown, fit
 from tui.state.store import RunStore
 from tui.widgets.axes import label
@@ -200,22 +201,23 @@ class CompareScreen(ChartKeys):
     @property
     def labels_now(self) -> dict[str, str]:
         """For the key bar: what the next one is."""
-        after = AXES[(AXES.index(self.axis) + 1) % len(AXES)]
-        return {"next_axis": f"by {after}", "next_pane": PANES[(self.pane + 1) % len(PANES)]}
+        return {
+            "next_axis": f"by {cycled(AXES, self.axis)}",
+            "next_pane": PANES[(self.pane + 1) % len(PANES)],
+        }
 
     # -- what keys do ------------------------------------------------------------------------------------
 
     def action_next_axis(self) -> None:
         """Line the runs up by the next of steps, tokens, time; the crosshair stays at its place of the base."""
-        self.axis = AXES[(AXES.index(self.axis) + 1) % len(AXES)]
+        self.axis = cycled(AXES, self.axis)
         self.choices.crosshair = None
         self.choices.window.width = None
         self.paint_charts()
 
     def action_next_quantity(self, by: int) -> None:
         """Another quantity."""
-        names = list(QUANTITIES)
-        self.choices.quantity = names[(names.index(self.choices.quantity) + by) % len(names)]
+        self.choices.quantity = cycled(QUANTITIES, self.choices.quantity, by)
         self.paint_charts()
 
     def action_next_pane(self) -> None:

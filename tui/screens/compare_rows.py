@@ -9,11 +9,9 @@ from engine.units import format_count
 from tui.state.compared import Axis, ComparedRun, differing_keys
 from tui.state.formatting import countdown, fit, fit_start, fixed, padded
 from tui.state.smoothing import smoothed_at
+from tui.theme import LIGHT_RUN_INKS, RUN_INKS
 from tui.widgets.chart.curves import LETTERS
 
-INKS = ("#5f87d7", "#d7875f", "#87af5f", "#af87d7", "#afaf5f", "#5fafaf", "#d7708f", "#a0a0a0")
-"""Of the curves on a dark ground."""
-LIGHT_INKS = ("#2f5fb0", "#b0521f", "#4f7f1f", "#7f4fb0", "#77700f", "#1f7f7f", "#b03f67", "#606060")
 AXIS_HEADS: dict[Axis, str] = {"steps": "steps", "tokens": "tokens", "time": "at work"}
 _NEW, _SAME = "$foreground", "$quiet"
 
@@ -59,7 +57,7 @@ def figure_rows(
     values = [_value(run, quantity, axis, x, smoothing) for run in runs]
     of = values[base] if base < len(values) else None
     for number, (run, value) in enumerate(zip(runs, values, strict=True)):
-        ink = (LIGHT_INKS if light else INKS)[number]
+        ink = (LIGHT_RUN_INKS if light else RUN_INKS)[number]
         head = (
             (f"{LETTERS[number]} ", f"{ink} bold"),
             (f"{fit_start(names[number], name_width):<{name_width}}", _NEW),

@@ -22,6 +22,7 @@ from tui.screens.log_search import LogSearch
 from tui.screens.log_text import as_text
 from tui.screens.page import nothing_yet
 from tui.screens.source import Player
+from tui.state.cycle import cycled
 from tui.state.told import KINDS, LEVELS, Filter
 
 if TYPE_CHECKING:
@@ -99,8 +100,7 @@ class LogScreen(LogSearch):
 
     def action_kind(self, by: int) -> None:
         """The next kind, or the one before."""
-        names = list(KINDS)
-        self.action_kind_is(names[(names.index(self._told.filter.kind) + by) % len(names)])
+        self.action_kind_is(cycled(KINDS, self._told.filter.kind, by))
 
     def action_kind_is(self, name: str) -> None:
         """Only this kind; at its end, as one opens it."""
@@ -110,14 +110,11 @@ class LogScreen(LogSearch):
 
     def action_level(self) -> None:
         """The next level."""
-        names = list(LEVELS)
-        self._choose(level=names[(names.index(self._told.filter.level) + 1) % len(names)])
+        self._choose(level=cycled(LEVELS, self._told.filter.level))
 
     def action_slot(self, by: int) -> None:
         """Only lines that name the next slot; after the last one, any."""
-        names = ["", *self.deck.slot_names]
-        at = names.index(self._told.filter.slot) if self._told.filter.slot in names else 0
-        self._choose(slot=names[(at + by) % len(names)])
+        self._choose(slot=cycled(["", *self.deck.slot_names], self._told.filter.slot, by))
 
     def action_clear(self) -> None:
         """What narrows the lines goes, one thing at a time; then the page."""

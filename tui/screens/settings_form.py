@@ -17,16 +17,17 @@ from textual.widgets import Static
 
 from engine.errors import SlotdeckError
 from engine.text import one_line
-from tui.config import Config
+from tui.config import Config, as_text
 from tui.keys import TITLES, Key, Place, keys_for
-from tui.settings import OPTIONS, Option
+from tui.settings import OPTIONS, THEMES, UNITS, Option
+from tui.state.cycle import cycled
 from tui.widgets.pick_list import PickList
 
 NOW = "at once"
 LATER = "from the next start"
 _NEXT: dict[str, tuple[tuple[str, ...], str]] = {
-    "theme": (("dark", "light", "contrast", "auto"), NOW),
-    "units": (("binary", "decimal"), NOW),
+    "theme": (THEMES, NOW),
+    "units": (UNITS, NOW),
     "thin": (("false", "true"), LATER),
     "refresh_hz": (("0.5", "1", "2", "4", "8", "10"), LATER),
     "hints": (("false", "true"), NOW),
@@ -108,7 +109,7 @@ class SettingsScreen(ModalScreen[None]):
     def _row(self, at: int) -> Content:
         match self._lines[at]:
             case Option(name=name):
-                value = shown(self._config.values[name])
+                value = as_text(self._config.values[name])
                 return Content.assemble(
                     f" {name:<14}", (f"{value:<12}", "bold"), (self._file.origin_of(name), "$quiet")
                 )
@@ -188,10 +189,8 @@ class SettingsScreen(ModalScreen[None]):
         """The next value, or the one before."""
         line = self._line
         if isinstance(line, Option):
-            values = _NEXT[line.name][0]
-            now = shown(self._config.values[line.name])
-            at = values.index(now) if now in values else 0
-            self._set(line.name, values[(at + by) % len(values)])
+            now = as_text(self._config.values[line.name])
+            self._set(line.name, cycled(_NEXT[line.name][0], now, by))
 
     def action_unset(self) -> None:
         """As without the file."""
@@ -214,13 +213,11 @@ class SettingsScreen(ModalScreen[None]):
         self._refused = refused
         self._say()
 
+    def on_click(self) -> None:
+        """Beside the box is as good as esc."""
+        if self.get_widget_at(*self.app.mouse_position)[0] is self:
+            self.action_close()
+
     def action_close(self) -> None:
         """Back to where one was."""
         self.dismiss()
-
-
-def shown(value: object) -> str:
-    """As in the file, without quotes."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else one_line(str(value))

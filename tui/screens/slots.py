@@ -18,6 +18,7 @@ from tui.screens.measured_page import MeasuredPage
 from tui.screens.slot_questions import slot_question
 from tui.screens.slot_view import detail_view, summary, table_view
 from tui.screens.text_rows import TextRows
+from tui.state.cycle import cycled
 from tui.state.formatting import fit
 from tui.state.selection import SlotSelection
 from tui.state.slot_facts import SlotFacts, slot_facts
@@ -144,7 +145,7 @@ class SlotsScreen(MeasuredPage):
 
     def action_sort(self, by: int) -> None:
         """By the next column, or the one before."""
-        self._sort(NAMES[(NAMES.index(self.choices.sorted_by) + by) % len(NAMES)])
+        self._sort(cycled(NAMES, self.choices.sorted_by, by))
 
     def action_turn(self) -> None:
         """The other way round."""

@@ -10,7 +10,7 @@ from engine.protocol.events import MemorySplit
 from tui.state.formatting import fit, size
 from tui.state.memory_history import OWN, own_bytes
 from tui.state.stepped import column_of, lasting
-from tui.widgets.lines import Lines, Pieces
+from tui.widgets.lines import Lines, Pieces, steps_below
 from tui.widgets.stacked_bar import LETTERS, WHOLE_DEVICE_FROM, shares
 
 LABEL = 10
@@ -70,8 +70,7 @@ class MemoryArea(Lines[MemoryAreaView]):
                 row.append((_texture(name, x, count), self.look(name)))
                 x += count
             out.append(row)
-        ends = f"step {first:,}", f"step {last:,}"
-        out.append([(" " * LABEL + ends[0] + ends[1].rjust(room - len(ends[0])), quiet)])
+        out.append([(steps_below(first, last, LABEL, room), quiet)])
         return out
 
 

@@ -14,7 +14,7 @@ from tui.state.expiries import Happened
 from tui.state.formatting import fit
 from tui.state.stepped import Point, column_of, lasting, means
 from tui.widgets.block_chart import block_rows
-from tui.widgets.lines import Lines, Pieces, length
+from tui.widgets.lines import Lines, Pieces, length, steps_below
 
 LABEL = 7
 """Columns of a curve's name."""
@@ -116,8 +116,7 @@ class SlotDetail(Lines[SlotDetailView]):
             if at == 0:
                 out += marks
         if axis:
-            ends = f"step {view.first:,}", f"step {view.last:,}"
-            out.append([(" " * LABEL + ends[0] + ends[1].rjust(room - len(ends[0])), quiet)])
+            out.append([(steps_below(view.first, view.last, LABEL, room), quiet)])
         return out
 
     def _curve(self, view: SlotDetailView, curve: Curve, room: int, height: int) -> list[Pieces]:

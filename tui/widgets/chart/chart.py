@@ -13,6 +13,7 @@ from typing import ClassVar
 from tui.state.curve import Columns
 from tui.state.series import Series
 from tui.state.smoothing import smoothed, smoothed_at
+from tui.theme import LIGHT_RUN_INKS, RUN_INKS
 from tui.widgets.axes import Span
 from tui.widgets.braille import extent
 from tui.widgets.chart.curves import (
@@ -60,23 +61,11 @@ class Chart(Pointer, Lines[ChartView]):
     Chart > .chart--bad { color: $text-error; text-style: bold; }
     Chart > .chart--crosshair { color: $foreground; }
     Chart > .chart--here { color: $foreground; text-style: bold reverse; }
-    Chart > .chart--run-0 { color: #5f87d7; }
-    Chart > .chart--run-1 { color: #d7875f; }
-    Chart > .chart--run-2 { color: #87af5f; }
-    Chart > .chart--run-3 { color: #af87d7; }
-    Chart > .chart--run-4 { color: #afaf5f; }
-    Chart > .chart--run-5 { color: #5fafaf; }
-    Chart > .chart--run-6 { color: #d7708f; }
-    Chart > .chart--run-7 { color: #a0a0a0; }
-    Chart:light > .chart--run-0 { color: #2f5fb0; }
-    Chart:light > .chart--run-1 { color: #b0521f; }
-    Chart:light > .chart--run-2 { color: #4f7f1f; }
-    Chart:light > .chart--run-3 { color: #7f4fb0; }
-    Chart:light > .chart--run-4 { color: #77700f; }
-    Chart:light > .chart--run-5 { color: #1f7f7f; }
-    Chart:light > .chart--run-6 { color: #b03f67; }
-    Chart:light > .chart--run-7 { color: #606060; }
-    """
+    """ + "\n".join(
+        f"Chart{ground} > .chart--run-{number} {{ color: {ink}; }}"
+        for ground, inks in (("", RUN_INKS), (":light", LIGHT_RUN_INKS))
+        for number, ink in enumerate(inks)
+    )
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
