@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from fake_run import write_fake_run
+from nursery import ForkedProcess
+from patience import PATIENCE_S
 from screen import Screen
-from slotdeck_command import COMMAND, ENVIRONMENT
+from slotdeck_command import ENVIRONMENT
 
 from slotdeck.front import short_way
-
-WHOLE = [sys.executable, "-m", "slotdeck.cli"]
 
 
 @pytest.mark.parametrize(
@@ -25,20 +23,12 @@ WHOLE = [sys.executable, "-m", "slotdeck.cli"]
     ],
 )  # fmt: skip
 def test_both_ways_answer_the_same(words: list[str], tmp_path: Path) -> None:
-    answers = [
-        subprocess.run(
-            [*way, *words],
-            cwd=tmp_path,
-            env=ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-        for way in (COMMAND, WHOLE)
+    ways = [
+        ForkedProcess(program, words, tmp_path, ENVIRONMENT)
+        for program in ("slotdeck", "slotdeck, the whole command line")
     ]
-    assert answers[0].returncode == answers[1].returncode
-    assert answers[0].stdout == answers[1].stdout
-    assert answers[0].stderr == answers[1].stderr
+    said = [(way.communicate(PATIENCE_S), way.returncode) for way in ways]
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 120.0
 PR_SET_PDEATHSIG = 1
-PROGRAMS = {"engine": "engine.__main__", "faulty engine": "faulty_engine", "slotdeck": "slotdeck.front"}
+PROGRAMS = {
+    "engine": "engine.__main__",
+    "faulty engine": "faulty_engine",
+    "slotdeck": "slotdeck.front",
+    "slotdeck, the whole command line": "slotdeck.cli",
+}
 """The module whose `main` is run, with its arguments in `sys.argv`."""
 _control: list[socket.socket] = []
 
@@ -92,6 +97,9 @@ class ForkedProcess:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+    def __del__(self) -> None:
+        self._line.close()  # of a test that failed before its end; the next one is not to be blamed
 
     def _note(self) -> None:
         said = self._line.recv(4)
