@@ -210,11 +210,16 @@ def _columns(story: Story, plans: Sequence[e.SlotPlanned]) -> list[list[Cell]]:
         here = ordered[first:last] or ordered[max(first - 1, 0) : max(first, 1)]
         columns.append(
             [
-                (round(4 * sum(plan.rows[slot].duty for plan in here) / len(here)), here[-1].rows[slot].held)
+                (_quarters([plan.rows[slot].duty for plan in here]), here[-1].rows[slot].held)
                 for slot in range(len(here[0].rows))
             ]
         )
     return columns
+
+
+def _quarters(duties: Sequence[float]) -> int:
+    """Their mean; what is no duty, in a damaged log, counts as the nearest that is."""
+    return round(4 * sum(min(max(0.0, duty), 1.0) for duty in duties) / len(duties))
 
 
 def _stretches(cells: Sequence[Cell]) -> Iterable[tuple[int, int, Cell]]:

@@ -13,6 +13,10 @@ BEYOND = 1 << 62
 """A step later than any."""
 
 
+MOST_LOST = 1000
+"""Branches are numbered one after another: a number further on than this is damage, and is not counted through."""
+
+
 class Forks(dict[int, int]):
     """Branch number -> the step after which that branch begins. Branch 0 begins at nothing and is not in it."""
 
@@ -29,7 +33,9 @@ class Forks(dict[int, int]):
 
     def came_from(self, branch: int) -> int:
         """The branch that one came from."""
-        return self._came_from.get(branch, branch - 1)
+        if branch in self._came_from or branch - 1 in self or branch <= MOST_LOST:
+            return self._came_from.get(branch, branch - 1)
+        return max((known for known in self if known < branch), default=0)
 
     def upto(self, branch: int) -> Forks:
         """A copy without the branches after this one."""

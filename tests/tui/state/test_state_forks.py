@@ -133,3 +133,10 @@ def test_a_rebuilt_store_forks_at_the_same_step(run_dir: Path) -> None:
     assert loaded.series["loss"].forks.line() == whole.series["loss"].forks.line()
     assert loaded.pruned == whole.pruned
     assert max(x for x, _, _ in loaded.series["loss"].live(0, 1000, 10).filled()) == 7
+
+
+def test_a_branch_with_a_number_from_a_damaged_log_is_not_counted_through() -> None:
+    forks = Forks()
+    forks.begin(1, 100)
+    forks.begin(1 << 31, 50)
+    assert set(forks.line()) == {1 << 31, 1, 0}
