@@ -30,14 +30,14 @@ def test_a_run_outlives_its_terminal_and_obeys_the_next_one(runs: Path, tokens: 
     sets = [f"data.dir={tokens}", "train.steps=1000000", "evaluate.every=0", "checkpoint.every=0"]
     words = [word for key in sets for word in ("--set", key)]
     with Screen("train", "tiny", *words, cwd=tmp_path) as first:
-        first.wait_for("running", "tok/s", "loss", "slots")
+        first.wait_for("running", "tok/s", "loss", "slots", " live ")  # the log is shown before the engine is found
         (run_dir,) = runs.iterdir()
         first.press(" ")
         first.wait_for("paused")
         first.hang_up()
     assert is_live(run_dir) is not None
     with Screen("attach", run_dir.name, cwd=tmp_path) as second:
-        second.wait_for("‖ paused")
+        second.wait_for("‖ paused", " live ")
         second.press("t")  # the lost cockpit keeps the controls for a while
         second.wait_for("you have the controls")
         second.press(" ")
