@@ -94,6 +94,11 @@ class RawTerminal:
         self.child.wait()
         os.close(self._master)
 
+    def hang_up(self) -> None:
+        """Close the terminal. The command is in no session of it and gets no signal."""
+        os.close(self._master)
+        self._master = os.open(os.devnull, os.O_RDWR)
+
     def press(self, keys: bytes) -> None:
         """Type."""
         os.write(self._master, keys)

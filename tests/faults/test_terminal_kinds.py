@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
-from benchmarks.durability.terminal_kinds import LOCALES, SIZES, TERMS, every_kind, some_kinds, try_all
+from benchmarks.durability.raw_terminal import RawTerminal
+from benchmarks.durability.terminal_kinds import (
+    LOCALES,
+    RECORDED,
+    SIZES,
+    TERMS,
+    every_kind,
+    some_kinds,
+    try_all,
+)
 
 
 def test_no_terminal_crashes_the_cockpit(tmp_path: Path) -> None:
@@ -15,3 +25,30 @@ def test_the_short_form_leaves_no_terminal_locale_or_size_out() -> None:
     assert {kind.term for kind in some_kinds()} == set(TERMS)
     assert {kind.size for kind in some_kinds()} == set(SIZES)
     assert {kind.locale for kind in some_kinds()} == {kind.locale for kind in every_kind()} <= set(LOCALES)
+
+
+def test_a_cockpit_that_is_suspended_or_ended_gives_the_terminal_back(tmp_path: Path) -> None:
+    with RawTerminal("-m", "slotdeck.front", "replay", str(RECORDED), cwd=tmp_path) as terminal:
+        terminal.until(rb"\x1b\[\d+;\d+H")
+        terminal.quiet(0.3)
+        terminal.child.send_signal(signal.SIGTSTP)
+        terminal.until(rb"\x1b\[\?1006l.*\x1b\[\?1049l\x1b\[\?25h")
+        terminal.quiet(0.3)
+        suspended = len(terminal.sent)
+        terminal.child.send_signal(signal.SIGCONT)
+        terminal.until(rb"\x1b\[\?1049h.*\x1b\[\d+;\d+H", after=suspended)
+        terminal.quiet(0.3)
+        back = len(terminal.sent)
+        terminal.child.send_signal(signal.SIGTERM)
+        assert terminal.end() == 128 + signal.SIGTERM
+        after = bytes(terminal.sent[back:])
+        for mode in (b"?1049l", b"?1000l", b"?1003l", b"?1006l", b"?2004l", b"?25h", b"<u"):
+            assert b"\x1b[" + mode in after, mode
+        assert b"Traceback" not in terminal.sent
+
+
+def test_a_cockpit_whose_terminal_has_gone_without_a_signal_ends(tmp_path: Path) -> None:
+    with RawTerminal("-m", "slotdeck.front", "replay", str(RECORDED), cwd=tmp_path) as terminal:
+        terminal.until(rb"\x1b\[\d+;\d+H")
+        terminal.hang_up()
+        assert terminal.child.wait(60) == 128 + signal.SIGHUP
