@@ -1,4 +1,4 @@
-"""What every snapshot needs: times of day drawn the same wherever the tests run."""
+"""What every snapshot needs: times of day and colours the same wherever the tests run."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import textual.constants
 
 
 @pytest.fixture(autouse=True)
-def same_clock_everywhere(monkeypatch):
+def same_clock_and_colours_everywhere(monkeypatch):
     monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setattr(textual.constants, "COLOR_SYSTEM", "truecolor")
     time.tzset()
     yield
     monkeypatch.undo()

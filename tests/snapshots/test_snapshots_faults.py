@@ -91,7 +91,7 @@ SAID = {
     "link-lost": "! link lost since 09:01:00: the engine closed the line; trying again",
     "restarting": "! link lost since 09:01:00; engine restarting (2 of 3) in 4 s",
     "killed": "! 09:01:00 engine killed after step 1,200; go on with: slotdeck resume 20261121-090000-demo-3f2a",
-    "finished": "■ finished at step 1,200: all 1,200 steps done",
+    "finished": "✓ finished at step 1,200: all 1,200 steps done",
     "stopped": "■ stopped at step 1,200: stopped by ada@box7; go on with: slotdeck resume 20261121-090000-demo-3f2a",
     "failed": "! 09:00:41 failed at step 1,200: out of memory at step 1200 with micro-batches of one sequence; resume with --set train.recompute=8, or take a smaller model or shorter sequences",  # noqa: E501
     "folder-gone": "! run folder gone since 09:01:00: /data/runs/20261121-090000-demo-3f2a is not there; its engine may still train",  # noqa: E501

@@ -66,12 +66,8 @@ def test_a_replay_before_and_after_the_run_went_back(snap_compare, run_dir, step
     assert snap_compare(app, terminal_size=(120, 32), run_before=before)
 
 
-@pytest.mark.parametrize(
-    "colours", [{"NO_COLOR": "1"}, {"TEXTUAL_COLOR_SYSTEM": "standard"}], ids=["none", "16"]
-)
-def test_commands_of_every_kind_in_few_colours(snap_compare, run_dir, colours, monkeypatch):
-    for name, value in colours.items():
-        monkeypatch.setenv(name, value)
+@pytest.mark.usefixtures("few_colours")
+def test_commands_of_every_kind_in_few_colours(snap_compare, run_dir):
     refused = {"command_id": "x1", "verb": "rollback", "text": "rollback to=9", "step": 760}
     asked = {"client_id": "c-ada", "who": "ada@box7", "verb": "batch", "args": {}}
     app, before = deck(run_dir, "space", events=[

@@ -67,12 +67,8 @@ def test_home(snap_compare, size):
     assert snap_compare(app, terminal_size=size, run_before=before)
 
 
-@pytest.mark.parametrize(
-    "colours", [{"NO_COLOR": "1"}, {"TEXTUAL_COLOR_SYSTEM": "standard"}], ids=["none", "16"]
-)
-def test_home_in_few_colours(snap_compare, colours, monkeypatch):
-    for name, value in colours.items():
-        monkeypatch.setenv(name, value)
+@pytest.mark.usefixtures("few_colours")
+def test_home_in_few_colours(snap_compare):
     app, before = home("down", "down", runs=some_runs(12), profiles=PROFILES)
     assert snap_compare(app, terminal_size=(120, 32), run_before=before)
 

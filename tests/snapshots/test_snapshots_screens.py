@@ -153,12 +153,8 @@ def test_cockpit_while_another_has_the_controls(snap_compare, midway):
     assert snap_compare(app, terminal_size=(120, 32), run_before=before)
 
 
-@pytest.mark.parametrize(
-    "colours", [{"NO_COLOR": "1"}, {"TEXTUAL_COLOR_SYSTEM": "standard"}], ids=["none", "16"]
-)
-def test_cockpit_in_few_colours(snap_compare, midway, colours, monkeypatch):
-    for name, value in colours.items():
-        monkeypatch.setenv(name, value)
+@pytest.mark.usefixtures("few_colours")
+def test_cockpit_in_few_colours(snap_compare, midway):
     app, before = deck(midway, "4")
     assert snap_compare(app, terminal_size=(120, 32), run_before=before)
 
