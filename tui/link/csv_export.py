@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from engine.errors import SlotdeckError
+from engine.runlog.private import child_environment
 from engine.text import one_line
 
 
@@ -23,6 +24,7 @@ def write_csv(run_dir: Path, python: str = sys.executable) -> str:
     done = subprocess.run(
         [python, "-m", "slotdeck.front", *words],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
+        env=child_environment(),
     )  # fmt: skip
     said = [one_line(line, 2000) for line in done.stdout.splitlines() if line.strip()]
     if done.returncode:

@@ -11,17 +11,16 @@ import time
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
-from math import inf, isfinite
+from math import inf
 from pathlib import Path
 
 from engine.errors import SlotdeckError
 from engine.protocol.codec import decode
-from engine.protocol.commands import AnyCommand
 from engine.protocol.events import Alarm, RunStarted, StepReport
 from engine.runlog.index import History
 from engine.runlog.lock import is_live
 from engine.runlog.reader import Entry, LogReader
-from tui.link.first_time import first_time, furthest
+from tui.link.first_time import evaluated, reported
 from tui.link.rebuild import NEWEST_ONLY, apply, window_start
 from tui.link.shape import add_reports, shape_of
 from tui.link.waypoints import Waypoints
@@ -83,6 +82,7 @@ class ReplaySource:
         self._waypoints = Waypoints()
         self._indexing: Iterator[None] | None = None
         self._timeline: Timeline | None = None
+        self._moments: dict[StopKind, tuple[float, ...]] = {}
         self._shape: tuple[tuple[int, int], Columns] | None = None
         self._seq = 0
         self._ahead: deque[Entry] = deque()
@@ -138,16 +138,6 @@ class ReplaySource:
         """Stop."""
         self._closed.set()
 
-    def send(self, command: AnyCommand) -> str:  # noqa: ARG002
-        """A replay cannot be steered."""
-        raise SlotdeckError(
-            "this is a replay: what is shown has already happened", "attach to a running one to steer"
-        )
-
-    def take_lease(self) -> None:
-        """Nor can its controls be taken."""
-        raise SlotdeckError("this is a replay: it has no controls", "attach to a running one to steer")
-
     # -- what there is -----------------------------------------------------------------------------------
 
     @property
@@ -176,9 +166,13 @@ class ReplaySource:
         self._index_for(None)
         return self._waypoints.stops[kind]
 
-    def stops_so_far(self, kind: StopKind) -> list[Stop]:
-        """Those found by now, without waiting for the pass over the run's life."""
-        return self._waypoints.stops[kind]
+    def moments_s(self, kind: StopKind) -> tuple[float, ...]:
+        """Of those found by now, in time at work; the same tuple until there are more."""
+        known, stops = self._moments.get(kind, ()), self._waypoints.stops[kind]
+        if len(known) != len(stops):
+            work_s = self.timeline.work_s
+            known = self._moments[kind] = (*known, *(work_s(s.wall_s) for s in stops[len(known) :]))
+        return known
 
     def stop_before(self, kind: StopKind, seq: int) -> Stop | None:
         """The newest of a kind before `seq`, among those found by now."""
@@ -257,14 +251,11 @@ class ReplaySource:
             SlotdeckError: it never was.
         """
         if when.field == "val_loss":
-            found, best = self._evaluated(when)
+            found, nearest = evaluated(self.stops("evaluation"), when)
         else:
-            found = first_time(self._past, when.field, when.below, when.value)
-            best = furthest(self._past, when.field, when.below)
+            found, nearest = reported(self._past, when)
         if found is None:
-            word, most = ("below", "lowest") if when.below else ("above", "highest")
-            told = f"its {most} was {best:.4g}" if best is not None else "it was never reported"
-            raise SlotdeckError(f"{when.said} never went {word} {when.value:g}", told)
+            raise when.never(nearest)
         self.seek_seq(found)
 
     def advance(self, seconds: float, at_most_s: float = inf) -> None:
@@ -360,17 +351,6 @@ class ReplaySource:
         if isinstance(alarm, Alarm):
             text = self._store.alarms[-1].text if self._store.alarms else ""
             self.held_at = Stop("alarm", entry.seq, alarm.step, 0, entry.wall_s, text)
-
-    def _evaluated(self, when: When) -> tuple[int | None, float | None]:
-        stops = [stop for stop in self.stops("evaluation") if stop.value is not None]
-        values = [stop.value for stop in stops if stop.value is not None and isfinite(stop.value)]
-        found = (
-            stop.seq
-            for stop in stops
-            if stop.value is not None and (stop.value < when.value if when.below else stop.value > when.value)
-        )
-        best = (min if when.below else max)(values) if values else None
-        return next(found, None), best
 
     def _index_for(self, seconds: float | None) -> None:
         """Pass on over the run's life for so long; to its end when `None`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.errors import SlotdeckError
 from tui.state.goto import When
 from tui.state.series import Series
 
@@ -22,15 +21,13 @@ def first_moment(series: Series, wanted: When) -> FirstMoment:
     Raises:
         SlotdeckError: it never was, with how near it came.
     """
-    word, most = ("below", "lowest") if wanted.below else ("above", "highest")
-    best: float | None = None
+    nearest: float | None = None
     for step, low, high in series.extremes():
         value = low if wanted.below else high
-        if value < wanted.value if wanted.below else value > wanted.value:
+        if wanted.so(value):
             by = "at" if low == high else "by"  # of a long run, several reports are one entry
+            word = "below" if wanted.below else "above"
             told = f"{wanted.said} first went {word} {wanted.value:g} {by} step {step:,}: {value:.4g}"
             return FirstMoment(step, told)
-        if best is None or (value < best if wanted.below else value > best):
-            best = value
-    told = f"its {most} was {best:.4g}" if best is not None else "it was never reported"
-    raise SlotdeckError(f"{wanted.said} never went {word} {wanted.value:g}", told)
+        nearest = value if nearest is None else wanted.nearest((nearest, value))
+    raise wanted.never(nearest)

@@ -6,6 +6,7 @@ Pure text in, frozen values out; `tui.screens.replay` does what they say, the co
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,6 +53,20 @@ class When:
     below: bool
     value: float
     said: str
+
+    def so(self, value: float) -> bool:
+        """Whether a value lies there; one that is no number does not."""
+        return value < self.value if self.below else value > self.value
+
+    def nearest(self, values: Iterable[float]) -> float | None:
+        """The value that came nearest; `None` where there is none."""
+        return min(values, default=None) if self.below else max(values, default=None)
+
+    def never(self, nearest: float | None) -> SlotdeckError:
+        """What to say where it was never so."""
+        word, most = ("below", "lowest") if self.below else ("above", "highest")
+        told = f"its {most} was {nearest:.4g}" if nearest is not None else "it was never reported"
+        return SlotdeckError(f"{self.said} never went {word} {self.value:g}", told)
 
 
 @dataclass(frozen=True, slots=True)

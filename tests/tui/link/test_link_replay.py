@@ -16,7 +16,6 @@ from tiny_engine import TinyEngine
 from told_run import story
 
 from engine.errors import SlotdeckError
-from engine.protocol import commands as c
 from engine.protocol.codec import decode
 from engine.protocol.events import StepReport
 from engine.runlog.index import History
@@ -164,14 +163,6 @@ async def test_next_and_previous_operator_action(recorded: Path) -> None:
     while (action := source.go("action", -1)) is not None:
         back.append(action)
     assert back == shown[-2::-1]
-
-
-async def test_replay_cannot_be_steered(recorded: Path) -> None:
-    source, _ = await opened(recorded)
-    with pytest.raises(SlotdeckError, match="replay"):
-        source.send(c.Pause())
-    with pytest.raises(SlotdeckError, match="replay"):
-        source.take_lease()
 
 
 async def test_nothing_recorded_is_said(tmp_path: Path) -> None:
