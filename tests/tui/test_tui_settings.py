@@ -150,6 +150,9 @@ async def test_settings_are_changed_on_the_screen_which_says_where_each_comes_fr
         await pilot.press("comma")
         await settle(pilot)
         assert "theme" in app.screen.query_one(PickList).text
+        await pilot.click(offset=(0, 0))
+        await settle(pilot)
+        assert app.screen.place == "live"
     write_bytes("binary")
 
 

@@ -144,6 +144,11 @@ class ChooseRuns(ModalScreen[tuple[Path, ...] | None]):
         if self._shown:
             runs.highlighted = min(max((runs.highlighted or 0) + by, 0), len(self._shown) - 1)
 
+    def on_click(self) -> None:
+        """Beside the box is as good as esc."""
+        if self.get_widget_at(*self.app.mouse_position)[0] is self:
+            self.action_done()
+
     def action_done(self) -> None:
         """These."""
         self.dismiss(tuple(self._chosen))

@@ -40,6 +40,11 @@ class ConfirmScreen(ModalScreen[str | None]):
         assert event.option_id is not None, "every answer has an id"
         self.dismiss(event.option_id)
 
+    def on_click(self) -> None:
+        """Beside the box is as good as esc."""
+        if self.get_widget_at(*self.app.mouse_position)[0] is self:
+            self.action_cancel()
+
     def action_cancel(self) -> None:
         """Nothing is done."""
         self.dismiss(None)

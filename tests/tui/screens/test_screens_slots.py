@@ -16,6 +16,7 @@ from engine.protocol import events as e
 from engine.runlog.index import History
 from tui.app import SlotdeckApp, replay_screen
 from tui.link.rebuild import rebuild
+from tui.screens.confirm import ConfirmScreen
 from tui.screens.memory import MemoryScreen
 from tui.screens.slots import SlotsScreen
 from tui.settings import Settings
@@ -179,7 +180,13 @@ async def test_everything_works_by_mouse(run_dir):
         await pilot.click(SlotTable, offset=Offset(5, 5))
         await settle(pilot)
         assert detail(app).startswith(wanted.name)
-        await pilot.press("p")
+        bar = app.screen.query_one("#key-bar")
+        for offset in ((0, 0), None):
+            await pilot.click(bar, offset=Offset(bar.text.index("p pin") + 3, 0))
+            await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            if offset is not None:
+                await pilot.click(offset=offset)
+                await until(pilot, lambda: isinstance(app.screen, SlotsScreen))
         await settle(pilot)
         await pilot.click(OptionList, offset=Offset(4, 1))
         await settle(pilot)
