@@ -184,6 +184,7 @@ def test_an_export_beside_the_training_equals_one_from_the_shell_and_a_killed_jo
     step = told.result["step"]
     assert isinstance(step, int)
     assert run.of(StepReport)[-1].step > step, "training went on"
+    run.wait_for(lambda _: any(saved.reason == "due" for saved in run.of(CheckpointSaved)))
     run.send("pause")
     run.send("export", f"at={checkpoint}")
     pid = job_pid(run)
@@ -191,7 +192,6 @@ def test_an_export_beside_the_training_equals_one_from_the_shell_and_a_killed_jo
     failed = done(run, 2)[-1]
     assert failed.state == "failed"
     assert failed.text.startswith("it was ended by SIGKILL; its output is in artifacts/job-")
-    run.wait_for(lambda _: any(saved.reason == "due" for saved in run.of(CheckpointSaved)))
     usual = [saved.name for saved in run.of(CheckpointSaved) if saved.reason == "due"][-1]
     run.send("export", f"at={usual}")
     orphan = job_pid(run)
