@@ -1,16 +1,12 @@
-"""Bytes, seconds, moments, counts and rates: how they are written for people and read from them."""
+"""Bytes, seconds, moments and counts: how they are written for people."""
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from engine.errors import SlotdeckError
-
 _decimal = False
 """How sizes are written by this process; the user's choice, like a locale."""
-_BINARY = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
 def write_bytes(units: str) -> None:
@@ -36,18 +32,6 @@ def format_bytes(n: float | None) -> str:
             )
         value /= factor
     raise AssertionError("the last unit always returns")
-
-
-def parse_bytes(text: str) -> int:
-    """`"6 GiB"`, `"6G"`, `"512 MB"` or `"1048576"` -> bytes (powers of 1024).
-
-    Raises:
-        SlotdeckError: the text is not a size.
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", text.lower())
-    if match is None:
-        raise SlotdeckError(f"{text!r} is not a size", "write it like 512 MiB or 6 GiB")
-    return int(float(match[1]) * _BINARY[match[2]])
 
 
 def format_duration(seconds: float | None) -> str:

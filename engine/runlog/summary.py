@@ -186,13 +186,13 @@ class Followed:
 def summarise(run_dir: Path) -> RunSummary:
     """One run's row, whatever state its log is in; its curve is left out."""
     presence = presence_of(run_dir)
-    telling: Telling | None = Telling()
+    telling: Telling | None = None
     try:
         history = History(run_dir, raw_reports=0)
     except SlotdeckError:
-        telling = None
+        pass
     else:
-        assert telling is not None
+        telling = Telling()
         telling.read(history)
         telling.steps, telling.losses = [], []
     return summary_of(run_dir, telling, presence, size_of(run_dir))

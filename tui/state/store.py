@@ -119,7 +119,7 @@ class RunStore:
         """When the first of each was noticed."""
         self.gap_seq = 0
         self.gaps = 0
-        """Frames that never reached the log, or that the link had to leave out."""
+        """Frames that never reached the log."""
         if not keep_series:
             self.series = {name: Series(name) for name in (*SCALARS, "val_loss")}
         self._dirty |= TOPICS
@@ -175,11 +175,6 @@ class RunStore:
     def set_lease(self, holder: str, who: str, fence: int) -> None:
         """Who holds the controls, as the welcome says."""
         self._lease_is(Lease(holder, one_line(who), fence), self._clock())
-
-    def note_gap(self, dropped: int) -> None:
-        """The link left out telemetry that will not come."""
-        self.gaps += dropped
-        self._dirty.add("link")
 
     def note_damage(self, stretches: int) -> None:
         """How many stretches of the log cannot be read."""

@@ -129,7 +129,7 @@ class Told:
         self.hits, self.searching = [], self.pattern is not None
         holds = self._holds()
         for start in range(0, len(self.shown) if holds is not None else 0, AT_ONCE):
-            assert holds is not None
+            assert holds is not None, "nothing is gone through without something to look for"
             part = self.shown[start : start + AT_ONCE]
             hits += [n for n, item in enumerate(part, start) if holds(item)]
             yield
