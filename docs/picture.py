@@ -6,6 +6,7 @@ python -m docs.picture
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from pathlib import Path
 
@@ -17,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 RECORDED = ROOT / "runs" / "recorded-demo"
 PICTURE = ROOT / "docs" / "cockpit.svg"
 SIZE = (120, 34)
-AT_STEP = 275
-"""While one slot is pinned and one banned, with the schedule just changed."""
+AT_STEP = 150
+"""While one slot is pinned and one banned, the note on the schedule just written."""
 
 
 async def draw(run_dir: Path = RECORDED, step: int = AT_STEP) -> str:
@@ -31,7 +32,7 @@ async def draw(run_dir: Path = RECORDED, step: int = AT_STEP) -> str:
             await pilot.pause(0.05)
         screen.player.pause()
         screen.player.seek_step(step)
-        await pilot.press("3")
+        await pilot.press("5", "y")
         await pilot.pause(1.5)
         assert abs(screen.store.step - step) <= 1, f"the replay stands at {screen.store.step}, not at {step}"
         return _readable(app.export_screenshot(title="slotdeck replay recorded-demo"))
@@ -44,4 +45,5 @@ def _readable(svg: str) -> str:
 
 
 if __name__ == "__main__":
+    os.environ["COLORTERM"] = "truecolor"  # the picture has all colours, whatever terminal it is made in
     PICTURE.write_text(asyncio.run(draw()), encoding="utf-8")

@@ -39,7 +39,8 @@ def slot_reason(store: RunStore, selected: int | None) -> str:
     works = duty(row.duty) if row.duty in (0, 1) else f"duty {duty(row.duty)}"
     held = f", {row.held}" + (f" until {row.until:,}" if row.until is not None else "") if row.held else ""
     trained = "" if row.trained else ", forward only"
-    reason = f"; {one_line(row.reason)}" if row.reason else ""
+    told = row.held and row.reason.startswith("held:")  # the same again
+    reason = f"; {one_line(row.reason)}" if row.reason and not told else ""
     return f"{name} {works}{held}{trained}{reason}"
 
 

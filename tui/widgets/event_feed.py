@@ -51,19 +51,20 @@ class EventFeed(Lines[FeedView]):
         if not view.items:
             return [*out, [("nothing has happened yet", self.look("muted"))]]
         rows: list[Pieces] = []
+        cells = max((len(f"{item.step:,}") for item in view.items if item.step is not None), default=0)
         for item in reversed(view.items):
-            told = self._rows(item, width)
+            told = self._rows(item, width, max(7, cells))
             rows = (told if len(told) <= room - len(rows) else _begun(told, room - len(rows), width)) + rows
             if len(rows) >= room:
                 break
         return [*out, *rows]
 
-    def _rows(self, item: FeedItem, width: int) -> list[Pieces]:
+    def _rows(self, item: FeedItem, width: int, step_cells: int) -> list[Pieces]:
         """The line, going on below where it is too long for one row."""
         muted, look = self.look("muted"), self.look(item.level)
         ink = self.look("info") if item.level in ("info", "good") else look
         when = f"{clock(item.wall_s)} " if width >= 40 else ""
-        step = f"{'' if item.step is None else f'{item.step:,}':>9} " if width >= 64 else ""
+        step = f"{'' if item.step is None else f'{item.step:,}':>{step_cells}} " if width >= 64 else ""
         indent = len(when) + len(step) + 2
         lines = [line.plain for line in Content(item.text).wrap(max(width - indent, 8))]
         if len(lines) > LINES:

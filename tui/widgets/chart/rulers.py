@@ -21,11 +21,17 @@ def y_labels(frame: Frame) -> dict[int, str]:
     low, high, rows = frame.low, frame.high, frame.rows
     count = max(2, rows // 3)
     if frame.log:
-        places = [(log10(value), fixed(value).strip()) for value in log_ticks(low, high, count)]
+        places = [(log10(value), _round(value)) for value in log_ticks(low, high, count)]
     else:
         step = nice_step(high - low, count)
         places = [(value, label(value, step)) for value in ticks(low, high, count)]
     return {min(rows - 1, int((high - at) / (high - low) * rows)): name for at, name in places}
+
+
+def _round(value: float) -> str:
+    """`5`, `20`, `5e-4`: without the zeros that say nothing of a round number."""
+    text = fixed(value).strip()
+    return text.rstrip("0").rstrip(".") if "." in text and text[-1].isdigit() else text
 
 
 def x_axis(
