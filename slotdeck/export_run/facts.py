@@ -6,6 +6,7 @@ Read from the log's life-cycle events, which the footers of its segments name: m
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,6 +98,19 @@ def read_facts(run_dir: Path) -> RunFacts:
         ended=ended,
         evaluations=evaluations,
     )
+
+
+def asked_as(
+    answer: e.CommandApplied | e.CommandRefused, waiting: Collection[tuple[str, str]]
+) -> tuple[str, str]:
+    """Client and command id under which an answer was asked for.
+
+    One that names no client, as after a resume, belongs to whoever waits for that command.
+    """
+    if answer.client_id:
+        return answer.client_id, answer.command_id
+    found = (known for known in waiting if known[1] == answer.command_id)
+    return next(found, ("", answer.command_id))
 
 
 @dataclass(frozen=True, slots=True)

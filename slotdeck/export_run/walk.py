@@ -16,7 +16,7 @@ from engine.protocol import events as e
 from engine.protocol.codec import decode
 from engine.runlog.reader import LogReader
 from slotdeck.export_run import tables as t
-from slotdeck.export_run.facts import RunFacts, settings
+from slotdeck.export_run.facts import RunFacts, asked_as, settings
 from slotdeck.export_run.tables import ON_FINAL_BRANCH, PLACED, Row, Table
 
 BATCH = 16_384
@@ -221,11 +221,7 @@ class Walk:
         self._answer(event, "refused", self._place(event.step), rest)
 
     def _answer(self, event: e.CommandApplied | e.CommandRefused, status: str, place: Row, rest: Row) -> None:
-        """An answer without a client belongs to whoever waits for that command id."""
-        key = (event.client_id, event.command_id)
-        if not event.client_id:
-            key = next((known for known in self._accepted if known[1] == event.command_id), key)
-        found = self._accepted.pop(key, None)
+        found = self._accepted.pop(asked_as(event, self._accepted), None)
         if found is None:  # applied again after a resume, or accepted before the log begins
             asked: Row = ("", event.command_id, event.client_id, "", None, None)
         else:

@@ -18,6 +18,9 @@ GIB = 1 << 30
 WATERFALL_COLUMNS = 240
 _DOTS = 120
 """More evaluations are a line only."""
+WIDTH_A_COLUMN = 4.0
+Cell = tuple[int, str]
+"""Of the waterfall: duty in quarters, and the operator's hold."""
 
 
 def curve(story: Story, name: str, *, left: int | None = None) -> list[Point]:
@@ -159,12 +162,12 @@ def waterfall(story: Story) -> str:
                 tag("rect", x=f"{x:g}", y=f"{slot + 0.06:g}", width=f"{width:g}", height="0.88", class_=look)
             )
             if held:
-                top = "0.8" if held == "pin" else "0.5"
+                top = 0.74 if held == "pin" else 0.44
                 drawn.append(
                     tag(
                         "rect",
                         x=f"{x:g}",
-                        y=f"{slot + float(top) - 0.06:g}",
+                        y=f"{slot + top:g}",
                         width=f"{width:g}",
                         height="0.2",
                         class_=held,
@@ -190,11 +193,6 @@ def waterfall(story: Story) -> str:
     return tag(
         "figure", caption + tag("div", body, class_="plot") + steps_axis(story.end_step), class_="water"
     ) + legend(shown)
-
-
-WIDTH_A_COLUMN = 4.0
-Cell = tuple[int, str]
-"""Duty in quarters, and the operator's hold."""
 
 
 def _columns(story: Story, plans: Sequence[e.SlotPlanned]) -> list[list[Cell]]:

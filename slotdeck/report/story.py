@@ -14,7 +14,7 @@ from engine.protocol.codec import decode
 from engine.runlog.index import History
 from engine.runlog.pyramid import Track
 from engine.runlog.reader import LogReader
-from slotdeck.export_run.facts import RunFacts, read_facts
+from slotdeck.export_run.facts import RunFacts, asked_as, read_facts
 
 SAMPLED = frozenset(kind.KIND for kind in (e.SlotPlanned, e.MemorySplit, e.Hardware, e.SlotsMeasured))
 _SAMPLES = 2000
@@ -131,9 +131,7 @@ def _answer(
     event: e.CommandApplied | e.CommandRefused,
 ) -> None:
     """Put the answer to its command; one applied again after a resume is told once."""
-    key = (event.client_id, event.command_id)
-    if not event.client_id:
-        key = next((known for known in asked if known[1] == event.command_id), key)
+    key = asked_as(event, asked)
     place = asked.get(key)
     if place is None:
         asked[key] = place = len(story.commands)
