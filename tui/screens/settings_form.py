@@ -77,7 +77,7 @@ class SettingsScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Settings, then keys; what the highlighted one does at the bottom."""
         with Vertical(id="settings-box") as box:
-            box.border_title = Content(f"Settings: {one_line(self._file.config_file)}")
+            box.border_title = Content(f"settings: {one_line(self._file.config_file)}")
             box.border_subtitle = Content("enter or ← → change · backspace default · esc closes")
             yield PickList(id="settings-rows")
             yield Static(id="settings-said")

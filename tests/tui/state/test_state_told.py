@@ -80,6 +80,11 @@ def test_a_search_takes_regular_expressions_and_plain_text_and_no_case(told, tex
     assert sought(told, text) == hits
 
 
+def test_a_hit_is_marked_where_the_screen_has_it_on_two_lines(told):
+    sought(told, "the disk")
+    assert told.pattern.search("of the\n    disk").span() == (3, 14)
+
+
 def test_hits_are_gone_round_in_both_directions(told):
     sought(told, "applied")
     assert [told.hit_from(0, 1), told.hit_from(1, 1), told.hit_from(2, 1)] == [1, 2, 1]
@@ -98,7 +103,9 @@ def test_only_the_hits_when_asked(told):
 def test_news_joins_with_the_filter_and_the_search_applied(told):
     told.choose(Filter(kind="alarms"))
     sought(told, "disk")
-    news = feed(item(8, "ban block.1 refused", "command"), item(9, "the disk is full", "alarm"), item(10, "x"))
+    news = feed(
+        item(8, "ban block.1 refused", "command"), item(9, "the disk is full", "alarm"), item(10, "x")
+    )
     assert told.take_feed(news)
     assert seqs(told) == [4, 9]
     assert told.hits == [1]
