@@ -21,7 +21,7 @@ def scrubber_view(store: RunStore, player: Player, width: int) -> ScrubberView:
         playing=player.playing,
         speed=player.speed,
         live=player.at_now,
-        marks_s=tuple((kind, tuple(work_s(s.wall_s) for s in player.stops_so_far(kind))) for kind in SIGNS),
+        marks_s=tuple((kind, player.moments_s(kind)) for kind in SIGNS),
         shape=player.shape(2 * width),
         said=said,
         said_kind=kind,

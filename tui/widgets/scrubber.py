@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import ClassVar
 
 from textual.events import MouseDown, MouseMove
@@ -91,7 +92,7 @@ class Scrubber(Lines[ScrubberView]):
         return self.view.length_s * min(max(x / (self.size.width - 1), 0.0), 1.0)
 
     def draw(self, view: ScrubberView, width: int, height: int) -> list[Pieces]:
-        head = _column(view.at_s, view, width)
+        head = _column(view.at_s, view.length_s, width)
         if height < 2:
             return [self._bar(view, width, head)]
         shape = self._shape(view, width, height - 2, head)
@@ -135,7 +136,7 @@ class Scrubber(Lines[ScrubberView]):
     def _bar(self, view: ScrubberView, width: int, head: int) -> Pieces:
         cells = [("━", "played") if x < head else ("─", "rest") for x in range(width)]
         for kind, moments in view.marks_s:
-            places = {_column(at_s, view, width) for at_s in moments}
+            places = _places(moments, view.length_s, width)
             if kind in ("action", "alarm") or len(places) <= DENSE * width:
                 for x in places:
                     cells[x] = (SIGNS[kind], kind)
@@ -144,8 +145,13 @@ class Scrubber(Lines[ScrubberView]):
         return [(char, self.look(name)) for char, name in cells]
 
 
-def _column(at_s: float, view: ScrubberView, width: int) -> int:
-    return round(min(max(at_s / view.length_s, 0.0), 1.0) * (width - 1)) if view.length_s > 0 else 0
+@lru_cache(16)  # asked for at every paint, and a long run has thousands
+def _places(moments_s: tuple[float, ...], length_s: float, width: int) -> frozenset[int]:
+    return frozenset(_column(at_s, length_s, width) for at_s in moments_s)
+
+
+def _column(at_s: float, length_s: float, width: int) -> int:
+    return round(min(max(at_s / length_s, 0.0), 1.0) * (width - 1)) if length_s > 0 else 0
 
 
 def _fraction(speed: float) -> str:
