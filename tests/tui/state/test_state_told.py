@@ -82,7 +82,7 @@ def test_a_search_takes_regular_expressions_and_plain_text_and_no_case(told, tex
 
 def test_a_hit_is_marked_where_the_screen_has_it_on_two_lines(told):
     sought(told, "the disk")
-    assert told.pattern.search("of the\n    disk").span() == (3, 14)
+    assert told.pattern.search("of the\n    disk").span() == (3, 15)
 
 
 def test_hits_are_gone_round_in_both_directions(told):
