@@ -20,13 +20,13 @@ from tui.messages import RunLeft, RunOpened, StepPicked
 from tui.screens.command_line import CommandLine
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.deck import Deck
+from tui.screens.page import answer_steering
 from tui.screens.questions import question
 from tui.screens.source import LiveLink
 from tui.state.first_moment import first_moment
 from tui.state.goto import ToStep, When, looked_for
 
 _CONTROL = {key.action.split("(")[0] for key in KEYS if key.needs == "control"}
-_STEERING_KEYS = {name for key in KEYS if key.needs == "control" for name in key.key.split(",")}
 READ_ONLY = "this cockpit is read-only: leave it and attach without --read-only to steer"
 
 
@@ -63,13 +63,7 @@ class CockpitScreen(Deck):
 
     def on_key(self, event: Key) -> None:
         """A key that would steer is answered where it cannot."""
-        if (
-            self.read_only
-            and event.key in _STEERING_KEYS
-            and not self.query_one(CommandLine).has_class("open")
-        ):
-            self.app.clear_notifications()
-            self.notify(READ_ONLY)
+        answer_steering(self, event.key)
 
     def send(self, command: c.AnyCommand) -> None:
         """Ask for it, after a question when it destroys; what cannot be sent is said."""
@@ -176,6 +170,14 @@ class CockpitScreen(Deck):
             self.link.send(command)
         except SlotdeckError as error:
             self.complain(f"{as_text(command)}: {error}")
+
+    def why_no_steering(self) -> str:
+        """What to do about it."""
+        if self.read_only:
+            return READ_ONLY
+        if not self.may_control:
+            return f"nothing can be steered now: {self._why_not()}"
+        return "no slot is selected: ← and → select one, or its number"
 
     def _why_not(self) -> str:
         if self.read_only:

@@ -170,6 +170,10 @@ class Deck(ChartKeys):
         """Whether commands can be sent."""
         return False
 
+    def why_no_steering(self) -> str:
+        """What to say to a key that would steer and cannot now."""
+        return "a replay cannot steer"
+
     def now_s(self) -> float:
         """The time that ages count from."""
         return self._clock()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.content import Content
+from textual.events import Key as KeyPress
 from textual.screen import Screen
 
 from tui.keys import Place, keys_for
@@ -129,6 +130,10 @@ class RunPage(Screen[None]):
         """Say what is wrong: in the command line when it is open, else in a corner."""
         complain(self, text)
 
+    def on_key(self, event: KeyPress) -> None:
+        """A key that would steer is answered where it cannot."""
+        answer_steering(self, event.key)
+
     # -- leaving -----------------------------------------------------------------------------------------
 
     def action_help(self) -> None:
@@ -147,6 +152,14 @@ def complain(screen: Screen[None], text: str) -> None:
         line.refuse(text)
     else:
         screen.notify(text, severity="error", timeout=8)
+
+
+def answer_steering(screen: Deck | RunPage, pressed: str) -> None:
+    """Say why a key that would steer, and came through the bindings, does nothing now."""
+    steers = any(key.needs == "control" and pressed in key.key.split(",") for key in keys_for(screen.place))
+    if steers and not screen.query_one(CommandLine).has_class("open"):
+        screen.app.clear_notifications()
+        screen.notify((screen.deck if isinstance(screen, RunPage) else screen).why_no_steering())
 
 
 def nothing_yet(text: str) -> Content:

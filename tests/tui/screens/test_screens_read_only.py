@@ -42,6 +42,29 @@ async def test_every_key_that_steers_is_answered_and_sends_nothing(run_dir: Path
         assert link.taken == 0
 
 
+async def test_a_key_that_cannot_steer_now_says_why(run_dir: Path, tmp_path: Path) -> None:
+    app, link = still_deck(run_dir)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("p")
+        await settle(pilot)
+        assert [note.message for note in app._notifications] == [
+            "no slot is selected: ← and → select one, or its number"
+        ]
+    ended, link = still_deck(write_fake_run(tmp_path / "ended", FakeRun("ended", steps=60)))
+    async with ended.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        for keys in (["space"], ["v", "p"], ["B"]):
+            ended.clear_notifications()
+            await pilot.press(*keys)
+            await settle(pilot)
+            (note,) = ended._notifications
+            assert note.message == (
+                "nothing can be steered now: the run has ended; resume it with: slotdeck resume ended"
+            )
+        assert link.sent == []
+
+
 async def test_home_that_only_watches_starts_nothing(run_dir: Path) -> None:
     def start(name: str, sets: tuple[str, ...]) -> Path:
         raise AssertionError(f"{name} was started")
