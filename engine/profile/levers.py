@@ -166,6 +166,8 @@ def _gradient_blocks(now: Situation) -> float:
 
 
 def _of_activations(now: Situation) -> Iterator[Lever]:
+    if not now.slots:
+        return
     held = block_activations(now, now.recompute)
     share = min(1.0, now.activations / held) if held else 0.0
     """Never more than was measured."""

@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from math import inf, isfinite
+from math import ceil, inf, isfinite
 from typing import Protocol
 
 FAN = 8
@@ -186,6 +186,8 @@ class Curve:
             x = int((step - start) * scale)
             if x > edge:
                 x = edge
+            elif x < 0:  # steps too large for a float to tell apart
+                x = 0
             if bottom < low[x]:
                 low[x] = bottom
             if top > high[x]:
@@ -258,7 +260,12 @@ class Curve:
 def _draw_dense(level: _Level, into: Columns, start: float, end: float, begin: int, stop: int) -> None:
     """What `Curve.draw` does, column by column: several times faster where there are several entries in each."""
     width, steps = len(into.low), level.step
-    edges = [bisect_left(steps, start + x * (end - start) / width, begin, stop) for x in range(1, width)]
+    scale = width / (end - start)
+    edges = []
+    for x in range(1, width):
+        first = ceil(start + x / scale)
+        first += ((first - start) * scale < x) - ((first - 1 - start) * scale >= x)  # as `draw` rounds
+        edges.append(bisect_left(steps, first, begin, stop))
     before = width
     for x, (left, right) in enumerate(pairwise((begin, *edges, stop))):
         if left == right:

@@ -21,7 +21,7 @@ def grown(last_step: int, total_steps: int | None) -> int:
 
 def nice_step(span: float, count: int) -> float:
     """The smallest of 1, 2, 2.5, 5 x 10^k that cuts `span` into at most `count` parts."""
-    raw = span / max(count, 1)
+    raw = max(span / max(count, 1), TINY)
     decade = 10.0 ** floor(log10(raw))
     return next(decade * m for m in (1.0, 2.0, 2.5, 5.0, 10.0) if decade * m >= raw * 0.999999)
 
@@ -38,7 +38,15 @@ def log_ticks(low: float, high: float, count: int) -> list[float]:
     if high - low < 1.3:
         return [value for value in ticks(10**low, 10**high, count) if value > 0]
     stride = max(1, ceil((high - low) / count))
-    return [10.0**k for k in range(ceil(low - 1e-9), floor(high + 1e-9) + 1, stride)]
+    powers = range(ceil(low - 1e-9), floor(high + 1e-9) + 1, stride)
+    return [10.0**k for k in powers if TINY_POWER < k < HUGE_POWER]
+
+
+TINY_POWER, HUGE_POWER = -300, 300
+TINY, HUGE = 1e-300, 1e300
+"""Beyond them the arithmetic of axes ends; values there are drawn at the edge."""
+FLAT = 1e-9
+"""A spread below this share of the values is none."""
 
 
 class Span:
@@ -56,10 +64,12 @@ class Span:
 
     def fit(self, low: float, high: float) -> tuple[float, float]:
         """The axis for values from `low` to `high`."""
+        low, high = min(max(low, -HUGE), HUGE), min(max(high, -HUGE), HUGE)
         inside = self.low is not None and self.low <= low and high <= self.high
         if self.low is not None and inside and high - low >= self.FILL * (self.high - self.low):
             return self.low, self.high
-        spread = (high - low) or abs(high) * 0.1 or 1.0
+        flat = high - low <= FLAT * max(abs(low), abs(high))
+        spread = high - low if not flat else abs(high) * 0.1 or 1.0
         below = self.AHEAD if self.low is not None and low < self.low else 0.04
         above = self.AHEAD if self.low is not None and high > self.high else 0.04
         step = nice_step(spread * 1.1, 16)

@@ -12,7 +12,7 @@ def block_rows(values: Sequence[float | None], height: int, top: float) -> list[
 
     A value above 0 always shows something; one that is not known is a blank.
     """
-    units = [0 if not value or top <= 0 else _units(value / top, height) for value in values]
+    units = [_units(value / top, height) if value and value > 0 and top > 0 else 0 for value in values]
     return [
         "".join(EIGHTHS[min(max(unit - 8 * row, 0), 8)] for unit in units)
         for row in range(height - 1, -1, -1)
@@ -20,4 +20,4 @@ def block_rows(values: Sequence[float | None], height: int, top: float) -> list[
 
 
 def _units(share: float, height: int) -> int:
-    return min(max(1, round(share * height * 8)), height * 8)
+    return max(1, round(min(1.0, share) * height * 8))

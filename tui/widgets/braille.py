@@ -21,6 +21,10 @@ CHARS = [" "] + [chr(0x2800 + bits) for bits in range(1, 256)]
 Scale = Callable[[float], float]
 
 
+FAR = 1e9
+"""Dots beyond the edge, from which on a line is steep whatever it goes to."""
+
+
 class Canvas:
     """Cells of braille dots."""
 
@@ -39,8 +43,8 @@ class Canvas:
         last_x, last_top, last_bottom = -1, 0, 0
         for x, lowest, highest in columns.filled():
             try:
-                top = round((high - scale(highest)) * per_unit)
-                bottom = round((high - scale(lowest)) * per_unit)
+                top = round(min(max((high - scale(highest)) * per_unit, -FAR), FAR))
+                bottom = round(min(max((high - scale(lowest)) * per_unit, -FAR), FAR))
             except (ValueError, OverflowError):  # a log axis has no place for zero and below
                 continue
             if last_x >= 0 and x > last_x + 1:

@@ -144,7 +144,7 @@ class SlotDetail(Lines[SlotDetailView]):
             marks[at] = mark or marks[at] or ""
         row: Pieces = [("held".ljust(LABEL), self.look("quiet"))]
         for held in lasting(marks):
-            row.append((LETTERS[held], self.look(held)) if held else (" ", self.look("quiet")))
+            row.append((LETTERS[held], self.look(held)) if held in LETTERS else (" ", self.look("quiet")))
         return [row]
 
     def _story(self, view: SlotDetailView, width: int, height: int) -> list[Pieces]:

@@ -49,6 +49,10 @@ class WaterfallView:
     """For each slot, whether it is gone from the model."""
 
 
+HOLDS = ("pin", "ban")
+"""What the operator can do to a slot; a newer engine may know more, which are drawn as the policy's."""
+
+
 class Waterfall(Lines[WaterfallView]):
     """Draws a `WaterfallView`."""
 
@@ -173,7 +177,7 @@ class Waterfall(Lines[WaterfallView]):
             shade = SHADES[
                 0 if mean == 0 else 1 if mean < 0.375 else 2 if mean < 0.625 else 3 if mean < 0.875 else 4
             ]
-            held = next((h for h in tick.held[part] if h), "")
+            held = next((h for h in tick.held[part] if h in HOLDS), "")
             name = held or ("on" if mean else "off")
             if mean and not any(tick.trained[part]):
                 shade, name = FORWARD_ONLY, held or "forward"
