@@ -38,11 +38,6 @@ class MemoryArea(Lines[MemoryAreaView]):
     DEFAULT_CSS = """
     MemoryArea > .memory-area--title { color: $foreground; text-style: bold; }
     MemoryArea > .memory-area--quiet { color: $quiet; }
-    MemoryArea > .memory-area--weights { background: #5f87af; color: #ffffff; }
-    MemoryArea > .memory-area--gradients { background: #4f8080; color: #ffffff; }
-    MemoryArea > .memory-area--optimizer { background: #87804f; color: #ffffff; }
-    MemoryArea > .memory-area--activations { background: #87608f; color: #ffffff; }
-    MemoryArea > .memory-area--cache { background: #5f5f8f; color: #ffffff; }
     MemoryArea > .memory-area--other { background: $foreground 40%; color: auto; }
     MemoryArea > .memory-area--free { background: $foreground 10%; color: $text-muted; }
     """
