@@ -65,7 +65,7 @@ def _running(
         gap = stride if before == -inf else int(step - before)
         keep = keeps.get(gap)
         if keep is None:
-            keep = keeps[gap] = weight ** (gap / stride)
+            keep = keeps[gap] = weight ** max(gap / stride, 0.0)
         total = keep * total + (1 - keep) * value
         trust = keep * trust + 1 - keep
         before = step
