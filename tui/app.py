@@ -302,9 +302,7 @@ def run_home(
 
 def run_attach(run_dir: Path, read_only: bool = False, *, thin: bool = False) -> int:
     """The cockpit of one run."""
-    return _run(
-        lambda settings: cockpit_screen(run_dir, settings, read_only), read_only=read_only, thin=thin
-    )
+    return _run(lambda settings: cockpit_screen(run_dir, settings, read_only), read_only=read_only, thin=thin)
 
 
 def run_replay(run_dir: Path, *, thin: bool = False) -> int:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from engine.units import format_count
 from slotdeck.report.markup import tag, words
+from tui.widgets.axes import ticks
 
 WIDTH, HEIGHT = 1000, 100
 COLUMNS = 500
@@ -122,15 +123,10 @@ def thinned(points: Sequence[Point], end_step: int) -> list[Point]:
 
 
 def nice(low: float, high: float, count: int) -> list[float]:
-    """Round values between two: 1, 2 or 5 of a power of ten apart."""
-    span = high - low
-    if not math.isfinite(span) or span <= 0:
+    """Round values between two, as on the cockpit's charts; where there is nothing between them, the one."""
+    if not math.isfinite(high - low) or high <= low:
         return [low] if math.isfinite(low) else []
-    raw = span / max(count, 1)
-    power = 10.0 ** math.floor(math.log10(raw))
-    apart = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw)
-    first = math.ceil(low / apart - 1e-9)
-    return [number * apart for number in range(first, math.floor(high / apart + 1e-9) + 1)]
+    return ticks(low, high, count)
 
 
 def told(value: float) -> str:

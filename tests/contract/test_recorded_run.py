@@ -33,7 +33,9 @@ def test_it_shows_a_loss_that_falls_and_an_operator_at_work() -> None:
     losses = [e.loss for e in events if isinstance(e, Evaluated)]
     assert losses[0] > 8
     assert losses[-1] < 5.3
-    assert {"pin", "ban", "lr", "policy", "note", "probe", "prune", "rollback"} <= {e.verb for e in events if isinstance(e, CommandApplied)}
+    assert {"pin", "ban", "lr", "policy", "note", "probe", "prune", "rollback"} <= {
+        e.verb for e in events if isinstance(e, CommandApplied)
+    }
     assert any(isinstance(e, CommandRefused) for e in events)
     assert "loss-spikes" in {e.code for e in events if isinstance(e, Alarm)}
     assert any(isinstance(e, WentBack) for e in events)

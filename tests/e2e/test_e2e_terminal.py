@@ -30,7 +30,9 @@ def test_a_run_outlives_its_terminal_and_obeys_the_next_one(runs: Path, tokens: 
     sets = [f"data.dir={tokens}", "train.steps=1000000", "evaluate.every=0", "checkpoint.every=0"]
     words = [word for key in sets for word in ("--set", key)]
     with Screen("train", "tiny", *words, cwd=tmp_path) as first:
-        first.wait_for("running", "tok/s", "loss", "slots", " live ")  # the log is shown before the engine is found
+        first.wait_for(
+            "running", "tok/s", "loss", "slots", " live "
+        )  # the log is shown before the engine is found
         (run_dir,) = runs.iterdir()
         first.press(" ")
         first.wait_for("paused")

@@ -41,7 +41,9 @@ class CommandLine(Vertical):
         """The hint, the prompt and the input."""
         yield Static(id="line-hint")
         yield Input(
-            placeholder="where to; esc leaves" if self._replay else "a verb, or what to look for: loss<4.5; esc leaves",
+            placeholder="where to; esc leaves"
+            if self._replay
+            else "a verb, or what to look for: loss<4.5; esc leaves",
             suggester=None if self._replay else _Words(self),
             compact=True,
             id="line-input",

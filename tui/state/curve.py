@@ -86,11 +86,6 @@ class Curve:
         return len(self._levels[0].step)
 
     @property
-    def first_step(self) -> int | None:
-        steps = self._levels[0].step
-        return steps[0] if steps else None
-
-    @property
     def last_step(self) -> int:
         """-1 when there is nothing yet."""
         steps, lost = self._levels[0].step, self.not_finite
