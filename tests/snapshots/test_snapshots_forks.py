@@ -60,7 +60,9 @@ def test_a_replay_before_and_after_the_run_went_back(snap_compare, run_dir, step
         player.pause()
         player.seek_step(step)
         if step == 650:  # the first time the run was there
-            player.seek_seq(next(action.seq for action in player.stops("action") if "rollback" in action.text) - 60)
+            player.seek_seq(
+                next(action.seq for action in player.stops("action") if "rollback" in action.text) - 60
+            )
         await settle(pilot)
 
     assert snap_compare(app, terminal_size=(120, 32), run_before=before)

@@ -93,3 +93,9 @@ def test_launch_without_colours(snap_compare, in_a_folder_of_ones_own, monkeypat
     monkeypatch.setenv("NO_COLOR", "1")
     app, before = launch("mine", changed=CHANGED, row="data.dir")
     assert snap_compare(app, terminal_size=(80, 24), run_before=before)
+
+
+@pytest.mark.usefixtures("in_a_folder_of_ones_own")
+def test_launch_in_a_terminal_too_small(snap_compare):
+    app, before = launch("mine")
+    assert snap_compare(app, terminal_size=(59, 15), run_before=before)

@@ -75,6 +75,17 @@ def test_pipelines_with_nothing_to_show(snap_compare):
     assert snap_compare(app, terminal_size=(80, 24), run_before=before)
 
 
+def test_pipelines_before_they_are_read(snap_compare, monkeypatch):
+    monkeypatch.setattr(PipelinesScreen, "reload", lambda _: None)
+    app, before = pipelines()
+    assert snap_compare(app, terminal_size=(80, 24), run_before=before)
+
+
+def test_pipelines_in_a_terminal_too_small(snap_compare):
+    app, before = pipelines(jobs=JOBS)
+    assert snap_compare(app, terminal_size=(59, 15), run_before=before)
+
+
 def test_pipelines_that_cannot_be_read(snap_compare):
     app, before = pipelines(fault="/home/ada/runs cannot be read: Permission denied")
     assert snap_compare(app, terminal_size=(80, 24), run_before=before)
