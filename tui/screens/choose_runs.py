@@ -32,6 +32,7 @@ class ChooseRuns(ModalScreen[tuple[Path, ...] | None]):
         Binding("pageup", "move(-10)", show=False, priority=True),
         Binding("pagedown", "move(10)", show=False, priority=True),
     ]
+    AUTO_FOCUS = "Input"
     DEFAULT_CSS = """
     ChooseRuns { align: center middle; }
     ChooseRuns #choose-box {
@@ -67,7 +68,6 @@ class ChooseRuns(ModalScreen[tuple[Path, ...] | None]):
 
     def on_mount(self) -> None:
         """Read the list beside the screen."""
-        self.query_one(Input).focus()
         self._read()
 
     @work(thread=True)
@@ -81,10 +81,12 @@ class ChooseRuns(ModalScreen[tuple[Path, ...] | None]):
 
     def _show(self, runs: Sequence[RunChoice]) -> None:
         self._runs = runs
-        self._list()
+        if self.is_attached:  # esc may have come before the list
+            self._list()
 
     def _say(self, text: str) -> None:
-        self.query_one("#choose-note", Static).update(Content(text))
+        if self.is_attached:
+            self.query_one("#choose-note", Static).update(Content(text))
 
     def _list(self) -> None:
         words = self.query_one(Input).value.lower().split()
