@@ -142,7 +142,7 @@ class SettingsScreen(ModalScreen[None]):
             )
         else:
             said = Content()
-        self.query_one("#settings-said", Static).update(said)
+        self.query_one("#settings-said", Static).update(Content.assemble(said))
 
     def _name_of(self, key: Key) -> str:
         return f"keys.{self._place}.{key.name}"
