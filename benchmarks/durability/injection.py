@@ -27,6 +27,7 @@ from benchmarks.durability import frames
 from benchmarks.durability.hostile_text import as_argument, as_name, hostile_texts, markers
 from benchmarks.durability.proof import Proof, Row, count_row
 from benchmarks.durability.raw_terminal import RawTerminal, stray
+from benchmarks.durability.terminal_kinds import leave
 from engine.protocol import events as e
 from engine.runlog.writer import LogWriter
 
@@ -161,8 +162,7 @@ def through_replay(judged: Judged, run_dir: Path, pages: int) -> None:
             terminal.quiet(0.06)
         terminal.press(b"f")
         terminal.quiet(0.15)
-        terminal.press(b"q")
-        terminal.end()
+        leave(terminal)
         judged.take("a replay", bytes(terminal.sent))
 
 
