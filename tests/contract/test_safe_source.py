@@ -189,8 +189,9 @@ def test_only_one_file_prints_and_it_sanitises() -> None:
 
     assert faults(judge) == []
     assert [ast.unparse(call.args[0]) for called, call in calls(ROOT / SAY) if called == "print"] == [
-        "sanitise(line, LIMIT)"
-    ] * 2
+        *["sanitise(line, LIMIT)"] * 2,
+        "f'\\r{sanitise(row)}\\x1b[K'",
+    ]
 
 
 def _safe(value: ast.expr) -> bool:
