@@ -133,7 +133,9 @@ def pause_if_it_keeps_happening(run: Run) -> None:
     run.loss_guard.keeps_happening = 0
     if not limit or happened < limit or run.step >= run.total_steps or run.stopping:
         return
-    run.spikes.forgive()  # whoever resumes has seen it
+    # Whoever resumes has seen it: were the window kept, a loss that stays high would pause the run again at once.
+    run.spikes.restart()
+    run.spikes.forgive()
     name = _newest_checkpoint(run)
     back = f"rollback {name} goes back to the last checkpoint; " if name else ""
     run.alarm(
