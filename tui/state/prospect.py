@@ -56,9 +56,7 @@ def prospect(form: Form) -> list[Figure]:
         Figure("  weights, states", format_bytes(will.kept)),
         Figure("  gradients", format_bytes(will.gradients)),
         Figure("  activations", f"≈ {format_bytes(will.activations)}", _computed(form)),
-        Figure(
-            "checkpoint", format_bytes(will.kept), f"{saved} kept: {format_bytes(saved * will.kept)}"
-        ),
+        Figure("checkpoint", format_bytes(will.kept), f"{saved} kept: {format_bytes(saved * will.kept)}"),
     ]
 
 
