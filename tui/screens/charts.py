@@ -39,9 +39,8 @@ class Charts(Vertical):
         self.query_one("#chart", Chart).show(chart_view(store, choices, whole, large, marks))
         row = self.query_one("#small-charts", Horizontal)
         room = row.size.width // SMALL_COLUMNS if row.size.height >= 3 else 0
-        for at, (chart, small) in enumerate(
-            zip(self.query(".small").results(Chart), others(large.name), strict=True)
-        ):
+        charts = self.query(".small").results(Chart)  # fewer while the screen comes or goes
+        for at, (chart, small) in enumerate(zip(charts, others(large.name), strict=False)):
             chart.display = at < room
             if at < room:
                 chart.show(chart_view(store, choices, whole, small, marks, small=True))
