@@ -172,7 +172,7 @@ def through_live(judged: Judged, run_dir: Path, texts: deque[str], seconds: floa
     from tiny_engine import TinyEngine  # type: ignore[import-not-found]
 
     dice = Random(5)
-    events = [event for event in EVENTS if not isinstance(event, e.RunEnded | e.RunStarted)]
+    events = [event for event in EVENTS if not isinstance(event, e.RunEnded | e.RunStarted | e.WentBack)]
     with TinyEngine(run_dir) as engine:
         engine.log.commit(spoilt(EVENTS[0], texts, dice))
         with RawTerminal("-m", "slotdeck.cli", "attach", str(run_dir), cwd=run_dir.parent) as terminal:
