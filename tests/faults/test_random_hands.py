@@ -29,11 +29,17 @@ async def test_random_hands(tmp_path: Path, seed: int) -> None:
         await settle(pilot)
         for _ in range(40):
             place = getattr(app.screen, "place", None)
-            own = [name for key in keys_for(place) for name in key.key.split(",")] if place in PLACES else ["escape"]
+            own = (
+                [name for key in keys_for(place) for name in key.key.split(",")]
+                if place in PLACES
+                else ["escape"]
+            )
             own = [name for name in own if name != "q" or len(app.screen_stack) > 1]
             match dice.randrange(10):
                 case 0 | 1:
-                    await pilot.click(offset=(dice.randrange(app.size.width), dice.randrange(app.size.height)))
+                    await pilot.click(
+                        offset=(dice.randrange(app.size.width), dice.randrange(app.size.height))
+                    )
                 case 2:
                     size = Size(*dice.choice(SIZES))
                     app.post_message(Resize(size, size))

@@ -17,6 +17,7 @@ from textual.widgets.option_list import Option
 
 from engine.errors import SlotdeckError
 from engine.text import one_line
+from tui.screens.hand_over import hand_over
 from tui.state.compared import MOST_RUNS, RunChoice
 from tui.state.formatting import fit_start, fixed, padded
 from tui.widgets.chart.curves import LETTERS
@@ -75,9 +76,9 @@ class ChooseRuns(ModalScreen[tuple[Path, ...] | None]):
         try:
             runs = self._load()
         except (SlotdeckError, OSError) as error:
-            self.app.call_from_thread(self._say, one_line(str(error), 400))
+            hand_over(self, self._say, one_line(str(error), 400))
         else:
-            self.app.call_from_thread(self._show, runs)
+            hand_over(self, self._show, runs)
 
     def _show(self, runs: Sequence[RunChoice]) -> None:
         self._runs = runs

@@ -17,6 +17,7 @@ from engine.text import one_line
 from engine.units import counted, format_bytes
 from tui.screens.ask_line import AskLine
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.hand_over import hand_over
 from tui.screens.looking import Looking
 from tui.state.home import HomeView, RunRow
 
@@ -77,9 +78,9 @@ class Keeping(Looking[HomeView]):
         try:
             freed = self.folder.freed([run.path for run in chosen])
         except (OSError, SlotdeckError) as error:
-            self.app.call_from_thread(self._complain, str(error))
+            hand_over(self, self._complain, str(error))
         else:
-            self.app.call_from_thread(self._ask_to_delete, chosen, freed)
+            hand_over(self, self._ask_to_delete, chosen, freed)
 
     def _ask_to_delete(self, chosen: Sequence[RunRow], freed: int) -> None:
         names = [one_line(run.run_id) for run in chosen]
@@ -111,10 +112,10 @@ class Keeping(Looking[HomeView]):
         try:
             act()
         except (OSError, SlotdeckError) as error:
-            self.app.call_from_thread(self._complain, str(error))
+            hand_over(self, self._complain, str(error))
         else:
-            self.app.call_from_thread(self.notify, what)
-        self.app.call_from_thread(self._look_after)
+            hand_over(self, self.notify, what)
+        hand_over(self, self._look_after)
 
     def _look_after(self) -> None:
         self.marked.clear()

@@ -9,6 +9,7 @@ from textual import work
 from textual.worker import get_current_worker
 
 from engine.errors import SlotdeckError
+from tui.screens.hand_over import hand_over
 from tui.screens.log_rows import LogRows
 from tui.screens.page import RunPage
 from tui.screens.source import Past
@@ -63,10 +64,10 @@ class LogPast(RunPage):
         try:
             lines = self._past.lines(lambda: worker.is_cancelled)
         except (SlotdeckError, OSError) as error:
-            self.app.call_from_thread(self._no_past, str(error))
+            hand_over(self, self._no_past, str(error))
         else:
             if not worker.is_cancelled:
-                self.app.call_from_thread(self._take_past, lines)
+                hand_over(self, self._take_past, lines)
 
     def _take_past(self, lines: list[FeedItem]) -> None:
         rows, selected, first = self._lines, self._lines.selected, self._reading
@@ -97,7 +98,7 @@ class LogPast(RunPage):
                 FeedItem(0, 0.0, None, "output", "✗", f"cannot be read: {error.strerror or error}", "error")
             ]
         if lines is not None:
-            self.app.call_from_thread(self._take_output, lines)
+            hand_over(self, self._take_output, lines)
 
     def _take_output(self, lines: list[FeedItem]) -> None:
         self._told.take_output(lines)

@@ -10,6 +10,7 @@ from textual.screen import Screen
 from textual.worker import get_current_worker
 
 from engine.errors import SlotdeckError
+from tui.screens.hand_over import hand_over
 
 View = TypeVar("View")
 
@@ -52,9 +53,9 @@ class Looking(Screen[None], Generic[View]):
             for view in views:
                 if worker.is_cancelled:
                     return
-                self.app.call_from_thread(self.show, view)
+                hand_over(self, self.show, view)
         except (OSError, SlotdeckError) as error:
             if not worker.is_cancelled:
-                self.app.call_from_thread(self.failed, str(error))
+                hand_over(self, self.failed, str(error))
         finally:
             self._looking = False

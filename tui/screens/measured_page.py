@@ -10,6 +10,7 @@ from textual import work
 from textual.worker import get_current_worker
 
 from engine.errors import SlotdeckError
+from tui.screens.hand_over import hand_over
 from tui.screens.page import RunPage
 from tui.state.measured_log import MeasuredLog
 
@@ -40,7 +41,7 @@ class MeasuredPage(RunPage):
         except (SlotdeckError, OSError):
             return  # the deck says what is wrong with the log; what the store has is shown
         if not worker.is_cancelled:
-            self.app.call_from_thread(self._take_measured, found)
+            hand_over(self, self._take_measured, found)
 
     def _take_measured(self, found: MeasuredLog) -> None:
         self.deck.measured = found

@@ -21,6 +21,7 @@ from engine.text import one_line
 from tui.keys import Place, bindings
 from tui.messages import RunLeft, RunOpened
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.hand_over import hand_over
 from tui.screens.help import HelpScreen
 from tui.screens.key_bar import KeyBar
 from tui.screens.looking import Looking
@@ -165,7 +166,7 @@ class PipelinesScreen(Looking[JobsView]):
         try:
             self._jobs.interrupt(job_id)
         except (OSError, SlotdeckError) as error:
-            self.app.call_from_thread(partial(self.notify, str(error), severity="error", timeout=8))
+            hand_over(self, partial(self.notify, str(error), severity="error", timeout=8))
 
     def action_help(self) -> None:
         """The keys."""
