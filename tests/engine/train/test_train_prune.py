@@ -110,7 +110,7 @@ def test_a_trial_changes_nothing_until_it_is_done_and_then_the_engine_prunes_and
     sets = [*SETS, "train.steps=1000000", "checkpoint.every=0", "evaluate.every=0"]
     sets += ["prune.heal_steps=2", "prune.tolerance=0"]
     run = EngineRun(tmp_path, token_dir, *sets).start()
-    run.wait_for_step(60)
+    run.wait_for_step(300)  # by then each block is worth something
     run.send("pause")
     run.send("lr", "0")  # so that nothing heals
     assert refusal(run, "prune", "block.7").startswith("no slot 'block.7'")
