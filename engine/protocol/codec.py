@@ -53,7 +53,7 @@ def encode(value: Event | Message) -> bytes:
     try:
         return _encoder.encode(value)
     except UnicodeEncodeError:
-        return _encoder.encode(_escaped(msgspec.to_builtins(value)))
+        return _encoder.encode(escaped(msgspec.to_builtins(value)))
 
 
 def decode(kind: int, payload: bytes) -> Event | Message | Unknown:
@@ -97,14 +97,14 @@ def _nested(hint: object) -> str:
     return ""
 
 
-def _escaped(value: Any) -> Any:
-    """Built-in values whose every text can be written as UTF-8."""
+def escaped(value: Any) -> Any:
+    """Built-in values whose every text can be written as UTF-8: half characters become escapes."""
     match value:
         case str():
             return value.encode("utf-8", "backslashreplace").decode()
         case list() | tuple():
-            return [_escaped(item) for item in value]
+            return [escaped(item) for item in value]
         case dict():
-            return {_escaped(key): _escaped(item) for key, item in value.items()}
+            return {escaped(key): escaped(item) for key, item in value.items()}
         case _:
             return value

@@ -20,6 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from engine.errors import SlotdeckError
+from engine.protocol.codec import escaped
 from engine.runlog.lock import take_flock, word_of_holder
 from engine.small_file import open_plain, write_whole
 from engine.text import one_line
@@ -116,7 +117,9 @@ class JobWriter:
             return
         told = replace(self._job, told_wall_s=self._clock())
         with suppress(OSError):
-            write_whole(self._folder / f"{self._name}.json", msgspec.json.encode(told))
+            write_whole(
+                self._folder / f"{self._name}.json", msgspec.json.encode(escaped(msgspec.to_builtins(told)))
+            )
 
 
 @contextmanager

@@ -138,9 +138,14 @@ class RememberedRuns:
         if not self._changed:
             return
         self._changed = False
-        ended = {name: kept for name, kept in self._kept.items() if kept.stamp}
+        # A folder's name need not be UTF-8; such a run is read anew each time.
+        ended = {name: kept for name, kept in self._kept.items() if kept.stamp and _is_utf8(name)}
         with suppress(OSError):
             write_whole(self.runs_dir / NAME, msgspec.msgpack.encode(Page(FORMAT, ended)))
+
+
+def _is_utf8(name: str) -> bool:
+    return name == name.encode("utf-8", "replace").decode()
 
 
 def _kept(telling: Telling, stamp: Stamp, size_stamp: Stamp, size_bytes: int) -> Kept:

@@ -18,6 +18,7 @@ from engine.errors import SlotdeckError
 from engine.protocol.events import RunEnded
 from engine.runlog.catalog import create_run, find_run, list_runs
 from engine.runlog.lock import RunLock, is_live
+from engine.runlog.remembered import RememberedRuns
 from engine.runlog.segment import segment_paths
 from engine.runlog.summary import summarise
 
@@ -154,3 +155,12 @@ def test_no_folder_no_lock(tmp_path: Path) -> None:
     assert is_live(tmp_path / "nowhere") is None
     with pytest.raises(SlotdeckError, match="does not exist"):
         RunLock(tmp_path / "nowhere")
+
+
+def test_a_folder_whose_name_is_not_utf8_is_listed_and_forgotten(tmp_path: Path) -> None:
+    run_dir = tmp_path / "20261121-090000-caf\udce9-3f2a"
+    write_fake_run(run_dir, FakeRun("20261121-090000-demo-3f2a", steps=20))
+    for _ in range(2):
+        runs = RememberedRuns(tmp_path)
+        assert runs.look(run_dir).step == 20
+        runs.save()
