@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from tui.app import SlotdeckApp, replay_screen
-from tui.screens.replay import ReplayScreen
+from tui.screens.deck.replay import ReplayScreen
 from tui.settings import Settings
 
 ROOT = Path(__file__).parents[1]

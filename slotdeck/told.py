@@ -8,7 +8,7 @@ from __future__ import annotations
 from engine.protocol import events as e
 from engine.text import one_line, sanitise
 from engine.units import format_bytes, format_count, format_duration
-from tui.state.feed import missed
+from tui.state.log.feed import missed
 
 
 def told(event: object) -> str:

@@ -1,7 +1,7 @@
 """The cockpit's application: which screen comes first, and what happens between screens.
 
 The command line calls `run_home`, `run_attach` and `run_replay`; each returns an exit code. Links to runs are
-made here and handed to the screens, which know only what `tui.screens.source` asks of them.
+made here and handed to the screens, which know only what `tui.screens.deck.source` asks of them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from tui.messages import (
     StartRefused,
 )
 from tui.settings import Settings
-from tui.state.start_command import start_command
+from tui.state.launch.start_command import start_command
 from tui.state.store import RunStore
 from tui.terminal.driver import driver_class
 from tui.terminal.painter import THIN_BYTES_PER_S, Painter
@@ -147,7 +147,7 @@ class SlotdeckApp(App[int]):
 
     def action_settings(self) -> None:
         """The user's settings as a form."""
-        from tui.screens.settings_form import SettingsScreen
+        from tui.screens.dialogs.settings_form import SettingsScreen
         from tui.settings_file import SettingsFile
 
         if self.screen.is_modal:
@@ -225,7 +225,7 @@ class SlotdeckApp(App[int]):
 
     @on(LaunchAsked)
     def _launch(self, message: LaunchAsked) -> None:
-        from tui.screens.launch import LaunchScreen
+        from tui.screens.launch.screen import LaunchScreen
 
         self.push_screen(LaunchScreen(message.name, self._read_only))
 
@@ -313,7 +313,7 @@ def run_replay(run_dir: Path, *, thin: bool = False) -> int:
 def home_screen(runs_dir: Path, read_only: bool = False) -> Screen[None]:
     """The list of the runs in a folder, and of the profiles."""
     from tui.link.runs import HomeReader
-    from tui.screens.home import HomeScreen
+    from tui.screens.home.screen import HomeScreen
 
     return HomeScreen(HomeReader(runs_dir), read_only)
 
@@ -321,7 +321,7 @@ def home_screen(runs_dir: Path, read_only: bool = False) -> Screen[None]:
 def compare_screen(paths: tuple[Path, ...], settings: Settings) -> Screen[None]:
     """Runs laid over one another; others of the first one's folder can be added."""
     from tui.link.compare import CompareSource, runs_in
-    from tui.screens.compare import CompareScreen
+    from tui.screens.compare.screen import CompareScreen
 
     return CompareScreen(CompareSource(paths), settings, lambda: runs_in(paths[0].parent))
 
@@ -329,7 +329,7 @@ def compare_screen(paths: tuple[Path, ...], settings: Settings) -> Screen[None]:
 def pipelines_screen(runs_dir: Path, read_only: bool = False) -> Screen[None]:
     """Long jobs: those told in the runs folder, and those in the logs of its runs."""
     from tui.link.pipelines import PipelinesReader
-    from tui.screens.pipelines import PipelinesScreen
+    from tui.screens.pipelines.screen import PipelinesScreen
 
     return PipelinesScreen(PipelinesReader(runs_dir), read_only)
 
@@ -337,7 +337,7 @@ def pipelines_screen(runs_dir: Path, read_only: bool = False) -> Screen[None]:
 def cockpit_screen(run_dir: Path, settings: Settings, read_only: bool = False) -> Screen[None]:
     """A cockpit and its link to the engine of `run_dir`."""
     from tui.link.live import LiveSource
-    from tui.screens.cockpit import CockpitScreen
+    from tui.screens.deck.cockpit import CockpitScreen
 
     store = RunStore()
     client_id = f"cockpit-{os.getpid()}-{os.urandom(3).hex()}"
@@ -349,7 +349,7 @@ def cockpit_screen(run_dir: Path, settings: Settings, read_only: bool = False) -
 def replay_screen(run_dir: Path, settings: Settings, at_seq: int = 0) -> Screen[None]:
     """A cockpit and a player of the log in `run_dir`; with `at_seq` held at the moment of that event."""
     from tui.link.replay import ReplaySource
-    from tui.screens.replay import ReplayScreen
+    from tui.screens.deck.replay import ReplayScreen
 
     store = RunStore()
     return ReplayScreen(store, ReplaySource(run_dir, store, at_seq=at_seq), settings, run_dir.name)

@@ -20,9 +20,9 @@ from engine.protocol.verbs import POLICIES, PRECISIONS, VERBS, as_text, parse_co
 from engine.text import one_line
 from tui.keys import Place, keys_for
 from tui.messages import LaunchAsked, RunOpened
-from tui.state.goto import explain, looked_for
 from tui.state.home import HomeView
 from tui.state.known import Known
+from tui.state.moments.goto import explain, looked_for
 from tui.theme import THEMES
 
 

@@ -22,7 +22,7 @@ from engine.protocol import events as e
 from engine.protocol.codec import decode
 from engine.runlog.index import History
 from engine.runlog.lock import is_live
-from tui.state.forks import Forks
+from tui.state.curves.forks import Forks
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def test_the_layer_rules_hold() -> None:
             HEAVY | {"textual"},
         ),
         ("import tui.app, tui.link.live, tui.link.replay, tui.link.spawn, tui.palette", HEAVY),
-        ("import tui.screens.home, tui.screens.cockpit, tui.screens.replay", HEAVY),
+        ("import tui.screens.home.screen, tui.screens.deck.cockpit, tui.screens.deck.replay", HEAVY),
         ("import tui.state.store", HEAVY | {"textual", "rich"}),
         (
             "import engine.runlog.writer, engine.runlog.index, engine.control.server",

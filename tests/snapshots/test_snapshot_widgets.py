@@ -11,8 +11,8 @@ import pytest
 from textual.app import App, ComposeResult
 from told_run import BEGAN_S, hardware, memory, told_store
 
-from tui.screens.marks import marks_of
-from tui.state.series import Series
+from tui.screens.deck.marks import marks_of
+from tui.state.curves.series import Series
 from tui.state.store import RunStore
 from tui.theme import THEMES
 from tui.widgets.chart import Chart, ChartView, Plotted

@@ -6,7 +6,7 @@ from fake_run import FakeRun, write_fake_run
 
 from tui.app import SlotdeckApp
 from tui.link.compare import CompareSource, fill
-from tui.screens.compare import CompareScreen
+from tui.screens.compare.screen import CompareScreen
 from tui.settings import Settings
 
 NAMES = ("20261121-090000-demo-3f2a", "20261121-100000-demo-77b1", "20261121-110000-small-0c4d")

@@ -14,7 +14,7 @@ from textual.widgets import Input
 from engine.protocol import events as e
 from engine.protocol.codec import decode
 from engine.runlog.reader import LogReader
-from tui.screens.notice import notice
+from tui.screens.deck.notice import notice
 from tui.state.store import RunStore
 
 RUN = "20261121-090000-demo-3f2a"

@@ -9,7 +9,7 @@ from deck_app import settle
 from still_home import StillFolder
 
 from tui.app import SlotdeckApp
-from tui.screens.home import HomeScreen
+from tui.screens.home.screen import HomeScreen
 from tui.settings import Settings
 from tui.state.home import ProfileRow, RunRow
 

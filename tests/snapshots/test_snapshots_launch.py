@@ -5,7 +5,7 @@ from deck_app import settle
 from textual.widgets import Input
 
 from tui.app import SlotdeckApp
-from tui.screens.launch import LaunchScreen
+from tui.screens.launch.screen import LaunchScreen
 from tui.settings import Settings
 
 SIZES = [(80, 24), (120, 32), (200, 50)]

@@ -7,7 +7,7 @@ from textual.widgets import Input
 
 from engine.protocol import events as e
 from tui.app import SlotdeckApp, replay_screen
-from tui.screens.log import LogScreen
+from tui.screens.log.page import LogScreen
 from tui.settings import Settings
 
 SIZES = [(80, 24), (120, 32), (200, 50)]

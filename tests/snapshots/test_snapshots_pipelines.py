@@ -7,7 +7,7 @@ from deck_app import settle
 
 from engine.errors import SlotdeckError
 from tui.app import SlotdeckApp
-from tui.screens.pipelines import PipelinesScreen
+from tui.screens.pipelines.screen import PipelinesScreen
 from tui.settings import Settings
 from tui.state.pipelines import JobRow, JobsView
 

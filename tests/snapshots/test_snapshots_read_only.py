@@ -10,7 +10,7 @@ from still_home import StillFolder
 from textual.widgets import Input
 
 from tui.app import SlotdeckApp
-from tui.screens.home import HomeScreen
+from tui.screens.home.screen import HomeScreen
 from tui.settings import Settings
 from tui.state.home import ProfileRow, RunRow
 

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from tui.app import SlotdeckApp
-from tui.screens.cockpit import CockpitScreen
+from tui.screens.deck.cockpit import CockpitScreen
 from tui.settings import Settings
 from tui.state.store import RunStore
 

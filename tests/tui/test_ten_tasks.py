@@ -23,12 +23,12 @@ from engine.protocol.codec import decode
 from engine.protocol.events import StepReport
 from engine.runlog.reader import LogReader
 from tui.app import SlotdeckApp, home_screen, replay_screen
-from tui.screens.choose_runs import ChooseRuns
-from tui.screens.cockpit import CockpitScreen
-from tui.screens.compare import CompareScreen
-from tui.screens.launch import LaunchScreen
-from tui.screens.log import LogScreen
-from tui.screens.text_rows import TextRows
+from tui.screens.compare.choose_runs import ChooseRuns
+from tui.screens.compare.screen import CompareScreen
+from tui.screens.deck.cockpit import CockpitScreen
+from tui.screens.launch.screen import LaunchScreen
+from tui.screens.log.page import LogScreen
+from tui.screens.parts.text_rows import TextRows
 from tui.settings import Settings
 from tui.widgets.event_feed import EventFeed
 from tui.widgets.lever_table import LeverTable

@@ -22,7 +22,7 @@ from engine.runlog.reader import LogReader
 from engine.text import one_line
 from tui.link.waypoints import Waypoints
 from tui.state.compared import ComparedRun, RunChoice
-from tui.state.timeline import Timeline
+from tui.state.curves.timeline import Timeline
 
 LOOK_S = 1.0
 """Between two looks at runs that go on."""

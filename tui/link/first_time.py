@@ -11,8 +11,8 @@ from math import isfinite
 from engine.protocol.events import StepReport
 from engine.runlog.index import History
 from engine.runlog.segment_index import read_report
-from tui.state.goto import When
-from tui.state.stop import Stop
+from tui.state.moments.goto import When
+from tui.state.moments.stop import Stop
 
 Found = tuple[int | None, float | None]
 """Where it was so first, `None`: nowhere; and the value that came nearest, `None`: there was none."""

@@ -17,7 +17,7 @@ from engine.protocol.codec import decode
 from engine.runlog.find import entries_of
 from engine.text import one_line
 from tui.state.clean import clean
-from tui.state.feed import ERROR, INFO, NEWS, WARNING, FeedItem, describe
+from tui.state.log.feed import ERROR, INFO, NEWS, WARNING, FeedItem, describe
 
 MAX_LINES = 200_000
 """Of the log; the newest. Some hundred bytes each."""

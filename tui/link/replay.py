@@ -24,13 +24,13 @@ from tui.link.first_time import evaluated, reported
 from tui.link.rebuild import NEWEST_ONLY, apply, window_start
 from tui.link.shape import add_reports, shape_of
 from tui.link.waypoints import Waypoints
-from tui.state.curve import Columns
-from tui.state.goto import When
+from tui.state.curves.curve import Columns
+from tui.state.curves.timeline import Timeline
+from tui.state.moments.goto import When
+from tui.state.moments.still import put_back
+from tui.state.moments.stop import Stop, StopKind
 from tui.state.pending_commands import PendingCommands
-from tui.state.still import put_back
-from tui.state.stop import Stop, StopKind
 from tui.state.store import RunStore
-from tui.state.timeline import Timeline
 
 SLOWEST, FASTEST = 0.25, 1000.0
 TURN_S = 1 / 30

@@ -15,8 +15,8 @@ from engine.protocol.codec import decode
 from engine.protocol.events import StepReport
 from engine.runlog.pyramid import Track
 from engine.runlog.reader import Entry
-from tui.state.curve import Columns
-from tui.state.timeline import Timeline
+from tui.state.curves.curve import Columns
+from tui.state.curves.timeline import Timeline
 
 
 def shape_of(track: Track, timeline: Timeline, width: int) -> Columns:

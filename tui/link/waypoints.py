@@ -15,8 +15,8 @@ from engine.runlog.index import History
 from engine.runlog.reader import Entry
 from engine.text import one_line
 from tui.link.rebuild import NEWEST_ONLY
-from tui.state.still import Still, hold
-from tui.state.stop import Stop, StopKind
+from tui.state.moments.still import Still, hold
+from tui.state.moments.stop import Stop, StopKind
 from tui.state.store import RunStore
 
 STRIDE = 256

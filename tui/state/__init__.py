@@ -1,0 +1,1 @@
+"""What the cockpit knows and what the operator has chosen to see: plain values, no drawing."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tui.state.curves.step_window import StepWindow
 from tui.state.selection import SlotSelection
-from tui.state.step_window import StepWindow
 
 
 @dataclass(slots=True)
@@ -15,7 +15,7 @@ class Choices:
     slot: SlotSelection = field(default_factory=SlotSelection)
     window: StepWindow = field(default_factory=StepWindow)
     quantity: str = "loss"
-    """What the large chart shows: a name in `tui.state.quantities`."""
+    """What the large chart shows: a name in `tui.state.curves.quantities`."""
     log_scale: bool = False
     """A logarithmic y axis for it."""
     smoothing: float = 0.0

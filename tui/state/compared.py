@@ -14,10 +14,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Literal
 
-from tui.state.curve import Column, Track
-from tui.state.series import Series
+from tui.state.curves.curve import Column, Track
+from tui.state.curves.series import Series
+from tui.state.curves.timeline import Timeline
 from tui.state.store import RunStore
-from tui.state.timeline import Timeline
 
 Axis = Literal["steps", "tokens", "time"]
 AXES: tuple[Axis, ...] = ("steps", "tokens", "time")

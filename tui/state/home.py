@@ -1,4 +1,4 @@
-"""What the home screen lists: frozen rows, made by `tui.link.runs`, drawn by `tui.screens.home`."""
+"""What the home screen lists: frozen rows, made by `tui.link.runs`, drawn by `tui.screens.home.screen`."""
 
 from __future__ import annotations
 

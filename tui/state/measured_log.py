@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.protocol.events import MemorySplit, SlotPlanned, SlotsMeasured
+from tui.state.curves.thinned import Thinned
 from tui.state.memory_history import own_bytes
-from tui.state.slot_measures import SlotMeasure, measures_of
+from tui.state.slots.measures import SlotMeasure, measures_of
 from tui.state.store import RunStore
-from tui.state.thinned import Thinned
 
 CAPACITY = 512
 """Entries kept of each: more than any terminal has columns."""

@@ -6,7 +6,7 @@ Of a stretch that is drawn as one, the split that held most: a peak is never thi
 from __future__ import annotations
 
 from engine.protocol.events import MemorySplit, RunStarted, WentBack
-from tui.state.thinned import Thinned
+from tui.state.curves.thinned import Thinned
 
 OWN = ("weights", "gradients", "optimizer", "activations", "cache")
 """Parts that the run itself holds, in the order they are stacked."""

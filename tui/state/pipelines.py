@@ -1,4 +1,4 @@
-"""What the page of jobs lists: frozen rows, made by `tui.link.pipelines`, drawn by `tui.screens.pipelines`."""
+"""What the page of jobs lists: frozen rows, made by `tui.link.pipelines`, drawn by `tui.screens.pipelines.screen`."""
 
 from __future__ import annotations
 

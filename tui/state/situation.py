@@ -8,7 +8,7 @@ import msgspec
 
 from engine.profile.levers import Situation
 from engine.profile.schema import Profile
-from tui.state.slot_facts import SlotFacts, run_precision, slot_facts
+from tui.state.slots.facts import SlotFacts, run_precision, slot_facts
 from tui.state.store import RunStore
 
 

@@ -16,16 +16,16 @@ from engine.protocol.codec import Unknown
 from engine.text import one_line
 from tui.state.changes import Changes
 from tui.state.clean import clean
-from tui.state.curve import Track
+from tui.state.curves.curve import Track
+from tui.state.curves.forks import gone_back
+from tui.state.curves.series import Series
 from tui.state.facts import AWAY, Lease, LinkState, Tick
-from tui.state.feed import FeedItem, describe
-from tui.state.forks import gone_back
 from tui.state.jobs import Jobs
+from tui.state.log.feed import FeedItem, describe
 from tui.state.memory_history import MemoryHistory
 from tui.state.pending_commands import PendingCommands
-from tui.state.series import Series
-from tui.state.slot_history import SlotHistory
-from tui.state.slot_measures import SlotMeasures
+from tui.state.slots.history import SlotHistory
+from tui.state.slots.measures import SlotMeasures
 from tui.state.troubles import Alarms
 
 SCALARS = (

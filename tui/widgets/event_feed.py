@@ -8,8 +8,8 @@ from typing import ClassVar
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from tui.state.feed import FeedItem
 from tui.state.formatting import clock
+from tui.state.log.feed import FeedItem
 from tui.widgets.lines import Lines, Pieces, length
 
 LINES = 3

@@ -7,9 +7,9 @@ from itertools import groupby
 from typing import ClassVar
 
 from engine.protocol.events import MemorySplit
+from tui.state.curves.stepped import column_of, lasting
 from tui.state.formatting import fit, size
 from tui.state.memory_history import OWN, own_bytes
-from tui.state.stepped import column_of, lasting
 from tui.widgets.lines import Lines, Pieces, steps_below
 from tui.widgets.stacked_bar import LETTERS, WHOLE_DEVICE_FROM, shares
 

@@ -9,9 +9,9 @@ from typing import ClassVar
 from textual.events import MouseDown, MouseMove
 
 from tui.messages import MomentPicked
-from tui.state.curve import Columns
+from tui.state.curves.curve import Columns
 from tui.state.formatting import countdown, fit
-from tui.state.stop import StopKind
+from tui.state.moments.stop import StopKind
 from tui.widgets.braille import CHARS, Canvas, extent
 from tui.widgets.lines import Lines, Pieces, justified, length
 

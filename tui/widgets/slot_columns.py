@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tui.state.formatting import duty, fit, fixed, scientific, size
-from tui.state.slot_facts import SlotFacts
+from tui.state.slots.facts import SlotFacts
 
 Value = float | str | None
 UNKNOWN = "–"

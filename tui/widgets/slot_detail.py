@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import ClassVar
 
-from tui.state.expiries import Happened
+from tui.state.curves.stepped import Point, column_of, lasting, means
 from tui.state.formatting import fit
-from tui.state.stepped import Point, column_of, lasting, means
+from tui.state.slots.expiries import Happened
 from tui.widgets.block_chart import block_rows
 from tui.widgets.lines import Lines, Pieces, length, steps_below
 

@@ -12,7 +12,7 @@ from rich.style import Style
 from textual.events import Click, MouseScrollDown, MouseScrollUp
 
 from tui.messages import SlotPicked, SortPicked
-from tui.state.slot_facts import SlotFacts
+from tui.state.slots.facts import SlotFacts
 from tui.widgets.lines import Lines, Pieces, length
 from tui.widgets.slot_columns import Fitted, SlotColumn, cell
 

@@ -16,7 +16,7 @@ from textual.events import Click, MouseMove
 from engine.protocol.events import SlotRow
 from tui.messages import SlotHovered, SlotPicked
 from tui.state.formatting import fit
-from tui.state.slot_history import SlotTick
+from tui.state.slots.history import SlotTick
 from tui.widgets.lines import Lines, Pieces
 
 SHADES = "·░▒▓█"

@@ -22,7 +22,7 @@ from engine.runlog.index import History
 from engine.runlog.reader import LogReader
 from engine.runlog.writer import LogWriter
 from tui.link.replay import ReplaySource
-from tui.state.goto import parse_goto
+from tui.state.moments.goto import parse_goto
 from tui.state.store import RunStore
 
 DRAWN = (

@@ -7,10 +7,10 @@ from textual.widgets import Input, OptionList, Static
 
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.help import HelpScreen
-from tui.screens.log import LogScreen
-from tui.screens.log_rows import LogRows
+from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.dialogs.help import HelpScreen
+from tui.screens.log.page import LogScreen
+from tui.screens.log.rows import LogRows
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from tui.app import SlotdeckApp, compare_screen
+from tui.screens.compare.screen import CompareScreen
 from tui.settings import Settings
 
 NAMES = ("20261121-090000-demo-3f2a", "20261121-100000-demo-77b1", "20261121-110000-small-0c4d")
@@ -28,11 +29,16 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
     return first, second, folder / NAMES[2]
 
 
+def comparison(app: SlotdeckApp) -> CompareScreen:
+    """The comparison itself, which may have asked at once which runs."""
+    return next(screen for screen in app.screen_stack if isinstance(screen, CompareScreen))
+
+
 @asynccontextmanager
 async def compared(*paths: Path) -> AsyncIterator[Pilot[Any]]:
     app = SlotdeckApp(lambda settings: compare_screen(paths, settings), Settings())
     async with app.run_test(size=(120, 32)) as pilot:
-        await until(pilot, lambda: not any(run.loading for run in app.screen.source.runs))  # type: ignore[attr-defined]
+        await until(pilot, lambda: not any(run.loading for run in comparison(app).source.runs))
         await settle(pilot)
         yield pilot
 

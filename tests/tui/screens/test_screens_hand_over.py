@@ -5,7 +5,7 @@ import asyncio
 from textual.app import App
 from textual.screen import Screen
 
-from tui.screens.hand_over import hand_over
+from tui.screens.parts.hand_over import hand_over
 
 
 async def test_what_was_found_for_a_screen_that_was_left_is_dropped():

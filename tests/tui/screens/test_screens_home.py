@@ -12,12 +12,12 @@ from engine.runlog.label import read_label
 from tui.app import SlotdeckApp
 from tui.link.runs import HomeReader
 from tui.messages import CompareAsked, LaunchAsked
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.home import HomeScreen
-from tui.screens.launch import LaunchScreen
-from tui.screens.pipelines import PipelinesScreen
-from tui.screens.replay import ReplayScreen
-from tui.screens.text_rows import TextRows
+from tui.screens.deck.replay import ReplayScreen
+from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.home.screen import HomeScreen
+from tui.screens.launch.screen import LaunchScreen
+from tui.screens.parts.text_rows import TextRows
+from tui.screens.pipelines.screen import PipelinesScreen
 from tui.settings import Settings
 from tui.widgets.pick_list import PickList
 

@@ -7,15 +7,15 @@ import pytest
 
 from engine.protocol.verbs import VERBS
 from tui.keys import KEYS, PLACES, as_markdown, bindings, keys_for
-from tui.screens.cockpit import CockpitScreen
-from tui.screens.compare import CompareScreen
-from tui.screens.home import HomeScreen
-from tui.screens.launch import LaunchScreen
-from tui.screens.log import LogScreen
-from tui.screens.memory import MemoryScreen
-from tui.screens.pipelines import PipelinesScreen
-from tui.screens.replay import ReplayScreen
-from tui.screens.slots import SlotsScreen
+from tui.screens.compare.screen import CompareScreen
+from tui.screens.deck.cockpit import CockpitScreen
+from tui.screens.deck.replay import ReplayScreen
+from tui.screens.home.screen import HomeScreen
+from tui.screens.launch.screen import LaunchScreen
+from tui.screens.log.page import LogScreen
+from tui.screens.pages.memory import MemoryScreen
+from tui.screens.pipelines.screen import PipelinesScreen
+from tui.screens.slots.page import SlotsScreen
 
 SCREENS = {
     "home": HomeScreen, "launch": LaunchScreen, "pipelines": PipelinesScreen, "live": CockpitScreen,

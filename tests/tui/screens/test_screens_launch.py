@@ -10,11 +10,11 @@ from engine.profile.fields import fields, value_of
 from engine.profile.load import all_keys, load_profile
 from engine.profile.schema import Profile
 from tui.app import SlotdeckApp
-from tui.screens.launch import LaunchScreen
-from tui.screens.text_rows import TextRows
+from tui.screens.launch.screen import LaunchScreen
+from tui.screens.parts.text_rows import TextRows
 from tui.settings import Settings
-from tui.state.form import Form
-from tui.state.prospect import prospect
+from tui.state.launch.form import Form
+from tui.state.launch.prospect import prospect
 
 
 @pytest.fixture

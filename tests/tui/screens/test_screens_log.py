@@ -8,9 +8,9 @@ from textual.widgets import Input
 from engine.protocol import events as e
 from engine.runlog.writer import LogWriter
 from tui.app import SlotdeckApp, replay_screen
-from tui.screens.log import LogScreen
-from tui.screens.log_rows import LogRows
-from tui.screens.replay import ReplayScreen
+from tui.screens.deck.replay import ReplayScreen
+from tui.screens.log.page import LogScreen
+from tui.screens.log.rows import LogRows
 from tui.settings import Settings
 
 

@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tui.screens.slots import SlotsScreen
+from tui.screens.slots.page import SlotsScreen
 from tui.widgets.lever_table import LeverTable
 from tui.widgets.memory_area import MemoryArea
 from tui.widgets.slot_bytes import SlotBytes

@@ -11,9 +11,9 @@ from engine.runlog.lock import RunLock
 from engine.runlog.writer import LogWriter
 from tui.app import SlotdeckApp
 from tui.link.pipelines import PipelinesReader
-from tui.screens.pipelines import PipelinesScreen
-from tui.screens.replay import ReplayScreen
-from tui.screens.text_rows import TextRows
+from tui.screens.deck.replay import ReplayScreen
+from tui.screens.parts.text_rows import TextRows
+from tui.screens.pipelines.screen import PipelinesScreen
 from tui.settings import Settings
 from tui.widgets.pick_list import PickList
 

@@ -14,8 +14,8 @@ from tui.app import SlotdeckApp, run_attach
 from tui.keys import keys_for
 from tui.link.runs import HomeReader
 from tui.messages import ProfileChosen
-from tui.screens.home import HomeScreen
-from tui.screens.text_rows import TextRows
+from tui.screens.home.screen import HomeScreen
+from tui.screens.parts.text_rows import TextRows
 from tui.settings import Settings
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tui.screens.command_rows import command_rows
-from tui.screens.completion import completion, usage
-from tui.screens.rows import Columns, age, profile_row, run_header, run_row
+from tui.screens.command.completion import completion, usage
+from tui.screens.command.rows import command_rows
+from tui.screens.home.rows import Columns, age, profile_row, run_header, run_row
 from tui.state.home import ProfileRow, RunRow
 from tui.state.known import Known
 from tui.state.pending_commands import CommandLife

@@ -16,11 +16,11 @@ from engine.protocol import events as e
 from engine.runlog.index import History
 from tui.app import SlotdeckApp, replay_screen
 from tui.link.rebuild import rebuild
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.memory import MemoryScreen
-from tui.screens.slots import SlotsScreen
+from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.pages.memory import MemoryScreen
+from tui.screens.slots.page import SlotsScreen
 from tui.settings import Settings
-from tui.state.slot_measures import SlotMeasure
+from tui.state.slots.measures import SlotMeasure
 from tui.widgets.memory_area import MemoryArea
 from tui.widgets.slot_detail import SlotDetail
 from tui.widgets.slot_table import SlotTable

@@ -13,7 +13,7 @@ from engine.protocol.codec import decode
 from engine.runlog.index import History
 from engine.runlog.reader import LogReader
 from tui.link.rebuild import rebuild
-from tui.state.forks import BEYOND, Forks
+from tui.state.curves.forks import BEYOND, Forks
 from tui.state.store import RunStore
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import SlotdeckError
-from tui.state.goto import AtSpeed, Goto, ToEnd, ToStep, ToStop, ToTime, When, explain, parse_goto
+from tui.state.moments.goto import AtSpeed, Goto, ToEnd, ToStep, ToStop, ToTime, When, explain, parse_goto
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.protocol import events as e
-from tui.screens.job_rows import at_work
+from tui.screens.deck.job_rows import at_work
 from tui.state.store import RunStore
 
 

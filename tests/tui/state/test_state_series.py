@@ -9,8 +9,8 @@ from math import inf, nan
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.state.curve import CAPACITY, Columns
-from tui.state.series import Series
+from tui.state.curves.curve import CAPACITY, Columns
+from tui.state.curves.series import Series
 
 
 @dataclass

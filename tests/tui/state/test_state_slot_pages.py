@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.protocol import events as e
+from tui.state.curves.stepped import means
+from tui.state.curves.thinned import Thinned
 from tui.state.memory_history import MemoryHistory
-from tui.state.slot_measures import SlotMeasures
-from tui.state.stepped import means
-from tui.state.thinned import Thinned
+from tui.state.slots.measures import SlotMeasures
 
 
 def split(step: int, activations: int = 1) -> e.MemorySplit:

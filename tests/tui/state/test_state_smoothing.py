@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from tui.state.series import Series
-from tui.state.smoothing import LEVELS, next_level, smoothed, smoothed_at
+from tui.state.curves.series import Series
+from tui.state.curves.smoothing import LEVELS, next_level, smoothed, smoothed_at
 
 
 def series_of(values: list[float], stride: int = 1, branch: int = 0, first: int = 0) -> Series:

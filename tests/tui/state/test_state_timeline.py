@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.state.timeline import KEPT_S, Timeline
+from tui.state.curves.timeline import KEPT_S, Timeline
 
 
 def test_a_night_between_two_engines_is_left_out() -> None:

@@ -4,8 +4,8 @@ from collections import deque
 
 import pytest
 
-from tui.state.feed import FeedItem
-from tui.state.told import Filter, Told
+from tui.state.log.feed import FeedItem
+from tui.state.log.told import Filter, Told
 
 
 def item(seq, text, kind="log", level="info", about="", body=""):

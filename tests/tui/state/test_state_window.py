@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.state.step_window import CLOSEST, StepWindow
+from tui.state.curves.step_window import CLOSEST, StepWindow
 
 
 def test_zooming_at_a_step_leaves_it_where_it_is() -> None:

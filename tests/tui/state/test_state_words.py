@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.protocol import events as e
 from tui.state import formatting
-from tui.state.feed import describe
+from tui.state.log.feed import describe
 
 
 def said(event: object) -> str:

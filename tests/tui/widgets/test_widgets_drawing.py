@@ -12,10 +12,10 @@ from textual.geometry import Region
 from told_run import told_store
 
 from engine.protocol.events import MemorySplit, SlotRow
-from tui.state.curve import Columns
+from tui.state.curves.curve import Columns
+from tui.state.curves.series import Series
 from tui.state.formatting import fixed
-from tui.state.series import Series
-from tui.state.slot_history import SlotTick
+from tui.state.slots.history import SlotTick
 from tui.widgets.axes import Span, grown, label, log_ticks, ticks
 from tui.widgets.braille import Canvas
 from tui.widgets.chart import Chart, ChartView, Mark, Plotted

@@ -10,9 +10,9 @@ from dataclasses import replace
 from math import inf, log10
 from typing import ClassVar
 
-from tui.state.curve import Columns
-from tui.state.series import Series
-from tui.state.smoothing import smoothed, smoothed_at
+from tui.state.curves.curve import Columns
+from tui.state.curves.series import Series
+from tui.state.curves.smoothing import smoothed, smoothed_at
 from tui.theme import LIGHT_RUN_INKS, RUN_INKS
 from tui.widgets.axes import Span
 from tui.widgets.braille import extent

@@ -6,8 +6,8 @@ from itertools import groupby
 
 from rich.style import Style
 
-from tui.state.curve import Columns
-from tui.state.series import Series
+from tui.state.curves.curve import Columns
+from tui.state.curves.series import Series
 from tui.widgets.braille import CHARS, Canvas
 from tui.widgets.chart.frame import Frame
 from tui.widgets.lines import Pieces

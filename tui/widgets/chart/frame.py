@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import log10
 
-from tui.state.curve import Columns
+from tui.state.curves.curve import Columns
 from tui.widgets.axes import grown
 from tui.widgets.chart.view import ChartView
 

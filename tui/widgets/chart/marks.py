@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rich.style import Style
 
-from tui.state.curve import Columns
+from tui.state.curves.curve import Columns
 from tui.widgets.chart.curves import LETTERS, Cell, Grid
 from tui.widgets.chart.frame import Frame
 from tui.widgets.chart.view import Mark, MarkKind

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from tui.state.series import Series
+from tui.state.curves.series import Series
 from tui.widgets.axes import label
 
 MarkKind = Literal["action", "evaluation", "checkpoint", "alarm", "fork"]

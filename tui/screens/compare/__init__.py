@@ -1,0 +1,1 @@
+"""Compare: runs laid over one another, and choosing which."""

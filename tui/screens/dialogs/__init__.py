@@ -1,0 +1,1 @@
+"""What lies over any screen: the question before what destroys, the keys, the settings."""

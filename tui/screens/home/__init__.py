@@ -1,0 +1,1 @@
+"""Home: the runs there are, the profiles that can be started, and keeping the folder in order."""

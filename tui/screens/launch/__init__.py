@@ -1,0 +1,1 @@
+"""Launch: a profile as a form, judged while it is changed."""

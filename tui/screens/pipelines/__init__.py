@@ -1,0 +1,1 @@
+"""Pipelines: long jobs, how far each is and when it will be done."""
