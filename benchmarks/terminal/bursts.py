@@ -15,7 +15,7 @@ EVENTS = 100_000
 WATCHED = """
 import asyncio, json, sys, time
 from pathlib import Path
-import tui.app
+import tui.app.run
 
 stalls, began_s = [], time.perf_counter()
 
@@ -31,7 +31,7 @@ def on_load(self):
 tui.app.SlotdeckApp.on_load = on_load
 screens = []
 cockpit_screen = tui.app.cockpit_screen
-tui.app.cockpit_screen = lambda *a, **k: screens.append(cockpit_screen(*a, **k)) or screens[-1]
+tui.app.run.cockpit_screen = lambda *a, **k: screens.append(cockpit_screen(*a, **k)) or screens[-1]
 tui.app.run_attach(Path({run!r}))
 store = screens[0].store
 late = [late for at, late in stalls if began_s + 4 < at < stalls[-1][0] - 1]

@@ -1,0 +1,158 @@
+"""The application: which screen comes first, and what happens between screens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual import on, work
+from textual.screen import Screen
+
+from engine.errors import SlotdeckError
+from engine.text import one_line
+from tui.app.screens import cockpit_screen, compare_screen, home_screen, pipelines_screen, replay_screen
+from tui.app.shell import Shell
+from tui.messages import (
+    CompareAsked,
+    CsvAsked,
+    HomeAsked,
+    LaunchAsked,
+    MomentOpened,
+    PipelinesAsked,
+    ProfileChosen,
+    RunLeft,
+    RunOpened,
+    StartRefused,
+)
+from tui.settings import Settings
+from tui.state.launch.start_command import start_command
+
+if TYPE_CHECKING:
+    from tui.link.log_file import LogFile
+    from tui.state.measured_log import MeasuredLog
+
+Start = Callable[[str, tuple[str, ...]], Path]
+"""Creates a run of a profile with some keys set, starts its engine and returns the run folder."""
+
+
+class SlotdeckApp(Shell):
+    """Holds the screens; owns no run."""
+
+    def __init__(
+        self,
+        first: Callable[[Settings], Screen[None]],
+        settings: Settings,
+        start: Start | None = None,
+        read_only: bool = False,
+    ) -> None:
+        super().__init__(settings)
+        self._first = first
+        self._start = start
+        self._read_only = read_only
+
+    def get_default_screen(self) -> Screen[None]:
+        """The screen everything else lies on: home, a cockpit or a replay."""
+        return self._first(self._settings)
+
+    @on(RunOpened)
+    def _open(self, message: RunOpened) -> None:
+        try:
+            if message.replay:
+                self.push_screen(replay_screen(message.path, self._settings))
+            else:
+                self.push_screen(cockpit_screen(message.path, self._settings, self._read_only))
+        except (SlotdeckError, OSError) as error:
+            self.notify(str(error), severity="error")
+
+    @on(MomentOpened)
+    def _open_moment(self, message: MomentOpened) -> None:
+        self.push_screen(replay_screen(message.path, self._settings, message.seq))
+
+    def log_of(self, run_dir: Path) -> LogFile:
+        """A run's log as lines, for the log page."""
+        from tui.link.log_file import LogFile
+
+        return LogFile(run_dir)
+
+    def measured_in(self, run_dir: Path) -> Callable[[Callable[[], bool]], MeasuredLog]:
+        """A reader of all that a run's log has of memory and of slots, for the pages of both."""
+        from tui.link.measured import read_measured
+
+        return partial(read_measured, run_dir)
+
+    @on(HomeAsked)
+    def _go_home(self, message: HomeAsked) -> None:
+        self.push_screen(home_screen(message.runs_dir, self._read_only))
+
+    @on(CompareAsked)
+    def _compare(self, message: CompareAsked) -> None:
+        self.push_screen(compare_screen(message.paths, self._settings))
+
+    @on(LaunchAsked)
+    def _launch(self, message: LaunchAsked) -> None:
+        from tui.screens.launch.screen import LaunchScreen
+
+        self.push_screen(LaunchScreen(message.name, self._read_only))
+
+    @on(PipelinesAsked)
+    def _pipelines(self, message: PipelinesAsked) -> None:
+        self.push_screen(pipelines_screen(message.runs_dir, self._read_only))
+
+    @on(CsvAsked)
+    def _csv_asked(self, message: CsvAsked) -> None:
+        self.notify(f"writing what was logged of {message.path.name} as CSV …")
+        self._write_csv(message.path)
+
+    @work(thread=True)
+    def _write_csv(self, run_dir: Path) -> None:
+        from tui.link.csv_export import write_csv
+
+        try:
+            self.call_from_thread(self._csv_told, write_csv(run_dir), "information")
+        except (SlotdeckError, OSError) as error:
+            self.call_from_thread(self._csv_told, str(error), "error")
+
+    def _csv_told(self, said: str, severity: str) -> None:
+        self.clear_notifications()
+        self.notify(said, severity=severity, timeout=20)
+
+    @on(ProfileChosen)
+    def _profile_chosen(self, message: ProfileChosen) -> None:
+        if self._read_only:
+            self.notify("read-only: leave it and come back without --read-only to start runs")
+        elif self._start is None:
+            self.notify(f"start it with: {start_command(message.name, message.sets)}")
+        else:
+            self._start_profile(message, self._start)
+
+    @work(thread=True)
+    def _start_profile(self, message: ProfileChosen, start: Start) -> None:
+        try:
+            run_dir = start(message.name, message.sets)
+        except (SlotdeckError, OSError) as error:
+            self.call_from_thread(self._refused, str(error))
+        else:
+            self.call_from_thread(self._started, run_dir)
+
+    def _refused(self, error: str) -> None:
+        """Said where it was asked for, if that place is still there."""
+        if not self.screen.post_message(StartRefused(error)) or not hasattr(self.screen, "on_start_refused"):
+            self.notify(error, severity="error", timeout=12)
+
+    def _started(self, run_dir: Path) -> None:
+        """The cockpit takes the place of the form that it was started from."""
+        if hasattr(self.screen, "on_start_refused") and len(self.screen_stack) > 1:
+            self.pop_screen()
+        self._open(RunOpened(run_dir, replay=False))
+
+    @on(RunLeft)
+    def _left(self, message: RunLeft) -> None:
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+            if message.farewell:
+                self.notify(message.farewell)
+        else:
+            self.exit(0, message=Text(one_line(message.farewell, 1024)) if message.farewell else None)
