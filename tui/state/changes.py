@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+TOPICS = frozenset(
+    {"run", "loss", "slots", "memory", "hardware", "feed", "commands", "link", "lease", "progress", "samples"}
+)
+
 
 class Changes:
     """What each reader has not seen yet; to one that never looked, everything is new."""
 
-    def __init__(self, topics: frozenset[str]) -> None:
-        self._topics = topics
+    def __init__(self) -> None:
         self._unseen: dict[object, set[str]] = {}
 
     def add(self, topic: str) -> None:
@@ -26,7 +29,7 @@ class Changes:
         """The topics that changed since this reader asked last."""
         unseen = self._unseen.get(reader)
         self._unseen[reader] = set()
-        return set(self._topics) if unseen is None else unseen
+        return set(TOPICS) if unseen is None else unseen
 
     def forget(self, reader: object) -> None:
         """This reader has gone."""

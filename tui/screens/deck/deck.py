@@ -29,9 +29,10 @@ from tui.screens.parts.key_bar import KeyBar
 from tui.screens.parts.text_rows import TextRows
 from tui.screens.parts.too_small import TooSmall
 from tui.settings import Settings
+from tui.state.changes import TOPICS
 from tui.state.choices import Choices
 from tui.state.known import Known
-from tui.state.store import TOPICS, RunStore
+from tui.state.store import RunStore
 
 if TYPE_CHECKING:
     from tui.state.measured_log import MeasuredLog
