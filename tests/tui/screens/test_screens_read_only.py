@@ -51,6 +51,11 @@ async def test_a_key_that_cannot_steer_now_says_why(run_dir: Path, tmp_path: Pat
         assert [note.message for note in app._notifications] == [
             "no slot is selected: ← and → select one, or its number"
         ]
+        app.clear_notifications()
+        await pilot.press("t", "space", "right", "p")
+        await settle(pilot)
+        assert (link.taken, [type(sent).__name__ for sent in link.sent]) == (1, ["Pause", "Pin"])
+        assert not app._notifications, "what is done needs no word in the corner"
     ended, link = still_deck(write_fake_run(tmp_path / "ended", FakeRun("ended", steps=60)))
     async with ended.run_test(size=(80, 24)) as pilot:
         await settle(pilot)

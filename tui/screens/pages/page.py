@@ -20,8 +20,8 @@ from tui.screens.dialogs.help import HelpScreen
 from tui.screens.parts.key_bar import KeyBar
 from tui.screens.parts.text_rows import TextRows
 from tui.screens.parts.too_small import TooSmall
+from tui.state.changes import TOPICS
 from tui.state.known import Known
-from tui.state.store import TOPICS
 
 if TYPE_CHECKING:
     from tui.screens.deck.deck import Deck
@@ -155,9 +155,14 @@ def complain(screen: Screen[None], text: str) -> None:
 
 
 def answer_steering(screen: Deck | RunPage, pressed: str) -> None:
-    """Say why a key that would steer, and came through the bindings, does nothing now."""
-    steers = any(key.needs == "control" and pressed in key.key.split(",") for key in keys_for(screen.place))
-    if steers and not screen.query_one(CommandLine).has_class("open"):
+    """Say why a key that would steer does nothing now. Asked before the bindings are, so of those that work too."""
+    idle = any(
+        key.needs == "control"
+        and pressed in key.key.split(",")
+        and not screen.check_action(key.action.split("(")[0], ())
+        for key in keys_for(screen.place)
+    )
+    if idle and not screen.query_one(CommandLine).has_class("open"):
         screen.app.clear_notifications()
         screen.notify((screen.deck if isinstance(screen, RunPage) else screen).why_no_steering())
 
