@@ -1,6 +1,6 @@
 """What each block is missed by: the loss without it, one block at a time.
 
-No weight is touched, a block that is out is a plan with duty 0. Called by `engine.train.probe` for the verb `probe`;
+No weight is touched, a block that is out is a plan with duty 0. Called by `engine.train.verbs.probe`;
 `engine.analysis.elastic` goes on from here and takes out several.
 """
 

@@ -92,7 +92,7 @@ class SlottedModel(nn.Module, ABC):
     compiled: SlotCall | None = None
     """Runs a slot instead of a plain call: `engine.models.compiled` puts itself here."""
     watch: SlotWatch | None = None
-    """Told of every slot that the stream goes through: `engine.train.slot_meter` lends one for a step."""
+    """Told of every slot that the stream goes through: `engine.train.meters.slot_meter` lends one for a step."""
 
     # -- the table of slots ------------------------------------------------------------------------------
 

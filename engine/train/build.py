@@ -41,7 +41,7 @@ from engine.protocol.events import Machine, ModelInfo, SlotInfo
 from engine.slots.planner import Planner
 from engine.tokenizer import bpe
 from engine.tokenizer.bpe import Tokenizer
-from engine.train import compiling
+from engine.train.fitting import compiling
 from engine.train.origin import begin_with
 from engine.units import format_bytes
 

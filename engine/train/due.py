@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from engine.train import judge
-from engine.train.prune import judge_healed
 from engine.train.run import Run
 from engine.train.saving import DUE, save_if_room
+from engine.train.verbs.prune import judge_healed
 
 
 def do_what_is_due(run: Run) -> None:

@@ -25,18 +25,19 @@ from engine.runlog.writer import LogWriter, Published
 from engine.telemetry.alarms import HardwareAlarms
 from engine.telemetry.sampler import Sampler
 from engine.text import one_line, sanitise
-from engine.train import compiling, snapshot
+from engine.train import snapshot
 from engine.train.build import Parts, build_parts, describe_machine, describe_model, profile_path
-from engine.train.fit import settle_batch
+from engine.train.fitting import compiling
+from engine.train.fitting.fit import settle_batch
+from engine.train.fitting.threads import settle_threads
+from engine.train.guards.out_of_memory import is_out_of_memory, smaller
 from engine.train.loop import train
-from engine.train.memory import MemoryWatch
-from engine.train.metrics import Meter
-from engine.train.out_of_memory import is_out_of_memory, smaller
+from engine.train.meters.memory import MemoryWatch
+from engine.train.meters.metrics import Meter
 from engine.train.resume import Past, go_on, load_past
 from engine.train.run import Run
 from engine.train.saving import not_saved, saved
 from engine.train.signals import Signals, StopNow
-from engine.train.threads import settle_threads
 
 
 def run_engine(run_dir: Path, *, resume: bool, paused: bool = False) -> int:

@@ -9,12 +9,12 @@ import time
 
 from engine.control.mailbox import NOT_LOGGED
 from engine.protocol.events import RunEnded
-from engine.train import compiling
-from engine.train.answer import accept, answer, refuse
 from engine.train.due import do_what_is_due
 from engine.train.ending import finished
+from engine.train.fitting import compiling
 from engine.train.run import Run
 from engine.train.saving import save_if_room
+from engine.train.verbs.answer import accept, answer, refuse
 
 TOO_LATE = ("wrong-state", "the run is stopping", "resume it with slotdeck resume, then ask again")
 """Code, reason and remedy for what was accepted and then overtaken by the end."""

@@ -23,10 +23,10 @@ from engine.runlog.index import History
 from engine.runlog.parent import RERUN, Parent
 from engine.shrink.slots import prune_to
 from engine.train import snapshot
-from engine.train.answer import refuse
 from engine.train.build import Parts
-from engine.train.healing import forget_without_way_back
 from engine.train.run import Run
+from engine.train.verbs.answer import refuse
+from engine.train.verbs.healing import forget_without_way_back
 
 ANSWERED_AFTER_RESTART = frozenset({"checkpoint", "rollback", "fork", "evaluate", "probe", "sample", "note"})
 """Besides what shapes the training: what still means something when the engine that accepted it is gone."""

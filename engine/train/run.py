@@ -32,24 +32,24 @@ from engine.slots.plan import Plan
 from engine.slots.planner import Planner
 from engine.tokenizer.bpe import Tokenizer
 from engine.train import judge
-from engine.train.asked import Asked
-from engine.train.full_disk import FullDisk
-from engine.train.guards import LossGuard, pause_if_it_keeps_happening
-from engine.train.hang import HangWatch
-from engine.train.healing import Healing
-from engine.train.jobs import Jobs
-from engine.train.memory import MemoryWatch
-from engine.train.metrics import Meter
+from engine.train.fitting.recompute import with_recompute
+from engine.train.guards.full_disk import FullDisk
+from engine.train.guards.hang import HangWatch
+from engine.train.guards.loss import LossGuard, pause_if_it_keeps_happening
+from engine.train.guards.out_of_memory import NoRoom, make_smaller, wait_for_room
+from engine.train.guards.spikes import SpikeGuard
+from engine.train.guards.stall import StalledData
+from engine.train.meters.memory import MemoryWatch
+from engine.train.meters.metrics import Meter
+from engine.train.meters.report import step_report
+from engine.train.meters.slot_meter import SlotMeter
 from engine.train.micro_batches import MicroBatches
-from engine.train.out_of_memory import NoRoom, make_smaller, wait_for_room
-from engine.train.recompute import with_recompute
-from engine.train.report import step_report
 from engine.train.saving import save
 from engine.train.schedule import LrControl, scheduled_lr
-from engine.train.slot_meter import SlotMeter
-from engine.train.spikes import SpikeGuard
-from engine.train.stall import StalledData
 from engine.train.step import Recipe, take_step
+from engine.train.verbs.asked import Asked
+from engine.train.verbs.healing import Healing
+from engine.train.verbs.jobs import Jobs
 
 
 @dataclass
@@ -124,7 +124,7 @@ class Run:
     healing: Healing | None = None
     """A prune that is still to be judged."""
     compilation: Compilation | None = None
-    """The compiled block; None: the run does not compile. See `engine.train.compiling`."""
+    """The compiled block; None: the run does not compile. See `engine.train.fitting.compiling`."""
 
     def __post_init__(self) -> None:
         train = self.profile.train

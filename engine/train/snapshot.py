@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from engine.checkpoint import rng
-from engine.train.healing import Healing
 from engine.train.schedule import LrControl
+from engine.train.verbs.healing import Healing
 
 if TYPE_CHECKING:
     from engine.train.run import Run

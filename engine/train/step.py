@@ -22,13 +22,13 @@ from engine.models.slotted import BlockPlan, SlottedModel
 from engine.optim.slotted import SlottedOptimizer
 from engine.precision.scaling import LossScaling
 from engine.text import one_line
-from engine.train.memory import MemoryWatch
-from engine.train.metrics import Meter
+from engine.train.fitting.rehearsal import generators, put_back
+from engine.train.guards.out_of_memory import give_back, halfway, is_out_of_memory
+from engine.train.guards.spikes import SpikeGuard
+from engine.train.meters.memory import MemoryWatch
+from engine.train.meters.metrics import Meter
+from engine.train.meters.slot_meter import SlotMeter
 from engine.train.micro_batches import MicroBatches
-from engine.train.out_of_memory import give_back, halfway, is_out_of_memory
-from engine.train.rehearsal import generators, put_back
-from engine.train.slot_meter import SlotMeter
-from engine.train.spikes import SpikeGuard
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from engine.protocol.events import MemorySplit
 from engine.runlog.catalog import create_run
 from engine.train.build import build_parts
 from engine.train.life import assemble
-from engine.train.memory import MemoryWatch
+from engine.train.meters.memory import MemoryWatch
 from engine.train.run import Run
 
 WIDE = ("slots.policy=all", "model.n_embd=64", "precision.compute=fp32")

@@ -13,7 +13,7 @@ from engine.optim.slotted import SlottedOptimizer
 from engine.profile.schema import Model, Optim, Slots
 from engine.shrink.slots import prune_to, size_without
 from engine.slots.planner import Planner
-from engine.train.recompute import with_recompute
+from engine.train.fitting.recompute import with_recompute
 
 CPU, V = torch.device("cpu"), 24
 IDS = torch.arange(2 * 9).reshape(2, 9) % V

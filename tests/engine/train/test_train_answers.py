@@ -15,9 +15,9 @@ from engine.protocol.commands import Ban, Command, Lr, Pin, Stop, verb_of
 from engine.protocol.events import CommandAccepted, CommandApplied, CommandRefused, LogLine
 from engine.protocol.verbs import as_args, as_text
 from engine.runlog.segment_file import SegmentFile
-from engine.train import asked
 from engine.train.loop import obey
 from engine.train.run import Run
+from engine.train.verbs import asked
 
 
 class Disk:

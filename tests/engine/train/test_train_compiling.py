@@ -14,7 +14,7 @@ from live_run import live_run
 from engine.control.mailbox import Accepted
 from engine.protocol.commands import Stop
 from engine.protocol.events import LogLine, Progress
-from engine.train import compiling
+from engine.train.fitting import compiling
 from engine.train.loop import obey
 from engine.train.run import Run
 from engine.train.schedule import LrControl

@@ -19,11 +19,11 @@ from engine.protocol.events import Alarm, Event, LogLine, Progress
 from engine.runlog.catalog import create_run
 from engine.telemetry.torch_memory import SavedTensors
 from engine.train.build import build_parts
-from engine.train.fit import GivenUp, divisors, find_batch, largest, settle_batch
+from engine.train.fitting.fit import GivenUp, divisors, find_batch, largest, settle_batch
+from engine.train.fitting.rehearsal import rehearse
+from engine.train.guards.out_of_memory import is_out_of_memory, make_smaller
 from engine.train.life import assemble
 from engine.train.micro_batches import MicroBatches
-from engine.train.out_of_memory import is_out_of_memory, make_smaller
-from engine.train.rehearsal import rehearse
 from engine.train.run import Run
 from engine.train.snapshot import capture, knows_batch, restore
 

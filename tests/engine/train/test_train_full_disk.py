@@ -11,7 +11,7 @@ from patience import PATIENCE_S
 from engine.checkpoint.room import has_room
 from engine.checkpoint.writer import Failed
 from engine.protocol.events import Alarm, CheckpointSaved, RunEnded, StepReport
-from engine.train.full_disk import FullDisk
+from engine.train.guards.full_disk import FullDisk
 
 FAILED = Failed(100, "no space", "free some", "", (1000, 1000))
 

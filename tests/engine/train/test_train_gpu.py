@@ -15,9 +15,9 @@ from engine.profile.write import to_toml
 from engine.protocol.events import Alarm, SlotsMeasured
 from engine.runlog.catalog import create_run
 from engine.train.build import build_parts
-from engine.train.fit import find_batch
+from engine.train.fitting.fit import find_batch
+from engine.train.fitting.rehearsal import rehearse
 from engine.train.life import assemble
-from engine.train.rehearsal import rehearse
 from engine.train.run import Run
 
 pytestmark = [

@@ -13,8 +13,8 @@ from patience import PATIENCE_S
 from tiny_engine import report
 
 from engine.protocol.events import Alarm, CheckpointSaved, LogLine, RunEnded, StateChanged, StepReport
-from engine.train.guards import STUCK_AFTER, LossGuard
-from engine.train.spikes import SpikeGuard, Spikes
+from engine.train.guards.loss import STUCK_AFTER, LossGuard
+from engine.train.guards.spikes import SpikeGuard, Spikes
 
 NO_SPIKES = Spikes(0, 0, 0.0, 0.0, 0.0, 0.0)
 

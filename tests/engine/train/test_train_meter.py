@@ -17,10 +17,10 @@ from engine.precision.policy import dtype_of
 from engine.precision.scaling import LossScaling
 from engine.profile.schema import Model, Optim, Slots
 from engine.slots.planner import Planner
-from engine.train.memory import MemoryWatch
-from engine.train.metrics import Meter
+from engine.train.meters.memory import MemoryWatch
+from engine.train.meters.metrics import Meter
+from engine.train.meters.pace import Pace
 from engine.train.micro_batches import MicroBatches
-from engine.train.pace import Pace
 from engine.train.step import Recipe, take_step
 
 CPU = torch.device("cpu")

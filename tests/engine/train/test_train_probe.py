@@ -13,8 +13,8 @@ from live_run import live_run
 from engine.protocol.commands import Probe
 from engine.protocol.events import Evaluated, LogLine, Probed, Progress
 from engine.train import snapshot
-from engine.train.apply import plan_change
 from engine.train.run import Run
+from engine.train.verbs.apply import plan_change
 
 SETS = ("train.compile=off", "model.dropout=0.2", "slots.policy=random", "slots.mean_duty=0.6")
 

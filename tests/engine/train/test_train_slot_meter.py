@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from engine.precision.policy import dtype_of
 from engine.protocol.commands import Pin
 from engine.protocol.events import SlotsMeasured
-from engine.train.apply import plan_change
-from engine.train.recompute import with_recompute
+from engine.train.fitting.recompute import with_recompute
+from engine.train.meters.slot_meter import SlotMeter
 from engine.train.run import Run
-from engine.train.slot_meter import SlotMeter
+from engine.train.verbs.apply import plan_change
 
 OFF = ("train.compile=off", "telemetry.slots_every_s=0")
 RANDOM = ("slots.policy=random", "slots.mean_duty=0.6", "slots.grain=slot")

@@ -21,11 +21,11 @@ from engine.optim.slotted import SlottedOptimizer
 from engine.precision.scaling import LossScaling
 from engine.profile.schema import Model, Optim
 from engine.telemetry.torch_memory import SavedTensors
-from engine.train.memory import MemoryWatch
-from engine.train.metrics import Meter
+from engine.train.fitting.recompute import one_kept, recomputed, with_recompute
+from engine.train.guards.spikes import SpikeGuard
+from engine.train.meters.memory import MemoryWatch
+from engine.train.meters.metrics import Meter
 from engine.train.micro_batches import MicroBatches, smallest_cut
-from engine.train.recompute import one_kept, recomputed, with_recompute
-from engine.train.spikes import SpikeGuard
 from engine.train.step import Recipe, take_step
 
 CPU = torch.device("cpu")

@@ -15,8 +15,8 @@ from engine.control.hook import PER_MINUTE, Hook
 from engine.protocol import codec
 from engine.protocol.events import Alarm, LogLine, StepReport
 from engine.protocol.frames import encode_frame
-from engine.train.hang import HangWatch
-from engine.train.stall import WINDOW_S, StalledData
+from engine.train.guards.hang import HangWatch
+from engine.train.guards.stall import WINDOW_S, StalledData
 
 
 def alarm(message: str = "it burns", code: str = "gpu-lost") -> Alarm:

@@ -21,7 +21,7 @@ from engine.jobs.order import ARTIFACTS, Answer, AnyOrder
 from engine.jobs.progress import EVERY_S, Reached
 from engine.protocol.events import JobReported, Progress, Scalar
 from engine.text import one_line
-from engine.train.change import Refused
+from engine.train.verbs.change import Refused
 
 if TYPE_CHECKING:
     from engine.train.run import Run

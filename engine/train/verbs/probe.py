@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from engine.analysis.missed import leave_each_out
 from engine.precision.policy import dtype_of
 from engine.protocol.events import LogLine, Probed, Progress
-from engine.train.change import Change
 from engine.train.judge import PROGRESS_EVERY_S, CutShort
+from engine.train.verbs.change import Change
 from engine.units import format_count
 
 if TYPE_CHECKING:

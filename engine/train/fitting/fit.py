@@ -26,8 +26,8 @@ from engine.optim.groups import STEM
 from engine.profile.derive import train_seq_len
 from engine.protocol.events import LogLine, Progress
 from engine.telemetry.torch_memory import SavedTensors
-from engine.train.out_of_memory import give_back, is_out_of_memory, smaller
-from engine.train.rehearsal import rehearse
+from engine.train.fitting.rehearsal import rehearse
+from engine.train.guards.out_of_memory import give_back, is_out_of_memory, smaller
 from engine.units import format_bytes
 
 if TYPE_CHECKING:

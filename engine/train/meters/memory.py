@@ -13,7 +13,7 @@ from engine.models.slotted import BlockPlan, SlottedModel
 from engine.optim.slotted import SlottedOptimizer
 from engine.protocol.events import MemorySplit
 from engine.telemetry.torch_memory import SavedTensors, memory_split
-from engine.train.recompute import one_kept
+from engine.train.fitting.recompute import one_kept
 
 EVERY_S = 2.0
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from engine.jobs.order import ARTIFACTS, Answer, Export, number
 from engine.train.build import program_version
-from engine.train.change import Change
-from engine.train.jobs import Job, Told
-from engine.train.rollback import find_checkpoint
+from engine.train.verbs.change import Change
+from engine.train.verbs.jobs import Job, Told
+from engine.train.verbs.rollback import find_checkpoint
 from engine.units import format_bytes, format_count
 
 if TYPE_CHECKING:

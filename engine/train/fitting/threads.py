@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from engine.protocol.events import LogLine, Progress
-from engine.train.rehearsal import rehearse
+from engine.train.fitting.rehearsal import rehearse
 
 if TYPE_CHECKING:
     from engine.train.run import Run

@@ -9,7 +9,7 @@ Hooks are put on the stream once it is through all slots: a compiled block never
 would be compiled anew for. They only read a clock, so gradients are the same bits with and without them. On CUDA the
 clock is an event on the stream, read after a later copy to the host has waited for it.
 
-Made by `engine.train.slot_meter` for a step that is measured; `engine.models.slotted` calls it.
+Made by `engine.train.meters.slot_meter` for a step that is measured; `engine.models.slotted` calls it.
 """
 
 from __future__ import annotations

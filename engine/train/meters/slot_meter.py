@@ -5,7 +5,7 @@
     update      norm of what the step changed; for it the weights are copied before, a slot at a time in lean mode and
                 all that have a gradient otherwise. On CUDA only into memory that the activations have just left to
                 the allocator, so the most that a step holds never rises; where that is too little there is no norm
-    times       see `engine.train.slot_clock`; none on mps, whose calls do not end when the work does
+    times       see `engine.train.meters.slot_clock`; none on mps, whose calls do not end when the work does
 
 Other steps pay for one comparison. Nothing that training depends on is changed, and nothing is read from the device
 before the next report, which then brings all norms over in one copy. Owned by the run, used by `engine.train.step`.
@@ -24,8 +24,8 @@ from engine.models.slotted import SlottedModel
 from engine.optim.clip import norm_of
 from engine.optim.groups import STEM
 from engine.protocol.events import SlotsMeasured
-from engine.train.out_of_memory import is_out_of_memory
-from engine.train.slot_clock import SlotClock
+from engine.train.guards.out_of_memory import is_out_of_memory
+from engine.train.meters.slot_clock import SlotClock
 
 SPARE = 4
 """Copies are made where the allocator has this many times their size at hand: states made at the update fit too."""

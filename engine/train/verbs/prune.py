@@ -28,10 +28,10 @@ from engine.protocol.verbs import as_args, as_text
 from engine.shrink.slots import prune_to, size_without
 from engine.train import judge
 from engine.train.build import program_version
-from engine.train.change import Change, Refused
-from engine.train.healing import Healing
-from engine.train.jobs import Job, Told
-from engine.train.rollback import go_back
+from engine.train.verbs.change import Change, Refused
+from engine.train.verbs.healing import Healing
+from engine.train.verbs.jobs import Job, Told
+from engine.train.verbs.rollback import go_back
 from engine.units import counted, format_bytes, format_count
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """The verb `fork`: a new run beside this one, from a checkpoint of it. The run itself is not changed.
 
 The folder is made while the command is judged, so that what is told as applied is there. A command that is carried
-out twice, because the engine was killed in between, makes one fork. Called by `engine.train.apply`.
+out twice, because the engine was killed in between, makes one fork. Called by `engine.train.verbs.apply`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from engine.checkpoint.fork import changed_profile, forked_profile, make_fork
 from engine.errors import SlotdeckError
 from engine.runlog.parent import made_for
-from engine.train.change import Change, Refused
-from engine.train.rollback import find_checkpoint
 from engine.train.saving import save
+from engine.train.verbs.change import Change, Refused
+from engine.train.verbs.rollback import find_checkpoint
 
 if TYPE_CHECKING:
     from engine.train.run import Run

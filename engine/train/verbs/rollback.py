@@ -10,8 +10,8 @@ recomputation, guards, pruned slots. Commands given after the checkpoint are und
 neither now nor after a kill: the operator went back to before them. The log position and the revision go on.
 
 Killed before WentBack is in the log, the run has not gone back, and a command that was accepted is carried out by the
-next engine; killed after it, a resume begins at this checkpoint. Called by `engine.train.apply` for the verb and, with
-`go_back`, by the engine itself.
+next engine; killed after it, a resume begins at this checkpoint. Called by `engine.train.verbs.apply` for the verb
+and, with `go_back`, by the engine itself.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from engine.models.slotted import SlottedModel
 from engine.protocol.events import LogLine, WentBack
 from engine.shrink.slots import prune_to
 from engine.train import snapshot
-from engine.train.change import Change, Refused
-from engine.train.guards import LossGuard
-from engine.train.healing import forget_without_way_back
+from engine.train.fitting.threads import settle_threads
+from engine.train.guards.loss import LossGuard
 from engine.train.saving import save
 from engine.train.schedule import LrControl
-from engine.train.threads import settle_threads
+from engine.train.verbs.change import Change, Refused
+from engine.train.verbs.healing import forget_without_way_back
 from engine.units import counted
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from torch import Tensor
 from engine.models.slotted import BlockPlan
 from engine.precision.policy import dtype_of
 from engine.profile.derive import train_seq_len
-from engine.train.recompute import one_kept, with_recompute
+from engine.train.fitting.recompute import one_kept, with_recompute
 
 if TYPE_CHECKING:
     from engine.train.run import Run

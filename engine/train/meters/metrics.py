@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.train.pace import Pace
-from engine.train.stopwatch import Stopwatch, stopwatch_for
+from engine.train.meters.pace import Pace
+from engine.train.meters.stopwatch import Stopwatch, stopwatch_for
 
 EMA_PER_STEP = 0.02
 """Weight of one step in `loss_ema`: a memory of about 50 steps."""

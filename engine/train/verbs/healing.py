@@ -1,4 +1,4 @@
-"""A prune that is still to be judged: a value that the run keeps and its checkpoints hold. See `engine.train.prune`."""
+"""A prune that is still to be judged: the run keeps it and its checkpoints hold it. See `engine.train.verbs.prune`."""
 
 from __future__ import annotations
 

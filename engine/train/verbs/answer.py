@@ -7,9 +7,9 @@ from engine.errors import SlotdeckError
 from engine.protocol.commands import verb_of
 from engine.protocol.events import CommandAccepted, CommandApplied, CommandRefused
 from engine.protocol.verbs import as_args, as_text
-from engine.train.apply import plan_change
+from engine.train.guards.spikes import BEGINS_ANEW
 from engine.train.run import Run
-from engine.train.spikes import BEGINS_ANEW
+from engine.train.verbs.apply import plan_change
 
 
 def answer(run: Run, accepted: Accepted, repeated: str = "") -> bool:
@@ -20,7 +20,7 @@ def answer(run: Run, accepted: Accepted, repeated: str = "") -> bool:
         repeated: on what occasion, if it was applied before.
 
     Returns:
-        False: the log did not take the answer, so nothing has changed; see `engine.train.asked`.
+        False: the log did not take the answer, so nothing has changed; see `engine.train.verbs.asked`.
     """
     command = accepted.command
     try:

@@ -1,8 +1,8 @@
 """Out of memory: how it shows, what is given back, and how the run goes on.
 
-`engine.train.step` notices it in a step, and `engine.train.fit` runs into it on purpose. A step that could not be
-finished is run again on the same sequences in smaller micro-batches. Where there are none, nothing has moved either:
-the run pauses before that step, and an operator can make room for it.
+`engine.train.step` notices it in a step, and `engine.train.fitting.fit` runs into it on purpose. A step that could
+not be finished is run again on the same sequences in smaller micro-batches. Where there are none, nothing has moved
+either: the run pauses before that step, and an operator can make room for it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Guards: what turns a stream of bad steps into a few words for the operator, and pauses a run that keeps failing.
 
 Called by `Run.report` and `Run.tell`. Which step is left out is decided on the device, in `engine.train.step` and
-`engine.train.spikes`; here it is told. A run may have 20 reports a second: so there is one alarm when it begins,
+`engine.train.guards.spikes`; here it is told. A run may have 20 reports a second: so there is one alarm when it begins,
 one at each tenfold, and a line when it is over.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from engine.checkpoint.find import find
 from engine.errors import SlotdeckError
 from engine.protocol.events import Alarm, LogLine, StepReport
-from engine.train.spikes import RECENT, Spikes
+from engine.train.guards.spikes import RECENT, Spikes
 
 if TYPE_CHECKING:
     from engine.train.run import Run

@@ -15,15 +15,16 @@ from engine.protocol import commands as c
 from engine.protocol.commands import verb_of
 from engine.slots.holds import parse_until
 from engine.slots.planner import Planner
-from engine.train import compiling, judge
-from engine.train.change import Change, Refused
-from engine.train.export import plan_export
-from engine.train.fit import GivenUp, divisors, find_batch
-from engine.train.fork import plan_fork
-from engine.train.probe import plan_probe
-from engine.train.prune import plan_prune
-from engine.train.rollback import plan_rollback
+from engine.train import judge
+from engine.train.fitting import compiling
+from engine.train.fitting.fit import GivenUp, divisors, find_batch
 from engine.train.schedule import LrControl
+from engine.train.verbs.change import Change, Refused
+from engine.train.verbs.export import plan_export
+from engine.train.verbs.fork import plan_fork
+from engine.train.verbs.probe import plan_probe
+from engine.train.verbs.prune import plan_prune
+from engine.train.verbs.rollback import plan_rollback
 from engine.units import format_count
 
 if TYPE_CHECKING:
