@@ -1,0 +1,1 @@
+"""The cockpit: shows runs and sends what is asked of them. It never sees torch."""

@@ -1,0 +1,1 @@
+"""How the outside world reaches a run: the socket, its clients, who holds the controls, what was asked."""

@@ -1,0 +1,1 @@
+"""From files of text to token shards, and from shards to the batches of a step."""

@@ -1,0 +1,1 @@
+"""What the machine does meanwhile: GPU, processor, disk, and what holds the device's memory."""

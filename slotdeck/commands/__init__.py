@@ -1,0 +1,1 @@
+"""The sub-commands: options and help; what each does is imported when it runs."""

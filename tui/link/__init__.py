@@ -1,0 +1,1 @@
+"""Runs as the cockpit reaches them: logs read, engines spoken to. Nothing here draws."""

@@ -1,0 +1,1 @@
+"""What draws: each widget shows a frozen view that it is given, and says what the mouse did."""
