@@ -16,11 +16,11 @@ from tui.state.clean import clean
 from tui.state.curves.curve import Track
 from tui.state.facts import Lease, LinkState
 from tui.state.log.feed import FeedItem, describe
-from tui.state.run_events import RunEvents
-from tui.state.run_facts import SCALARS
+from tui.state.store_events import StoreEvents
+from tui.state.store_facts import SCALARS
 
 
-class RunStore(RunEvents):
+class RunStore(StoreEvents):
     """The facts of one run between the link that feeds them and the screens that show them."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:

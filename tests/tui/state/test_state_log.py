@@ -10,8 +10,8 @@ from engine.protocol.codec import decode
 from engine.runlog.index import History
 from engine.runlog.reader import LogReader
 from engine.runlog.writer import LogWriter
-from tui.state.run_facts import SCALARS
 from tui.state.store import RunStore
+from tui.state.store_facts import SCALARS
 
 
 def written(run_dir: Path) -> None:

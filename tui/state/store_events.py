@@ -9,10 +9,10 @@ from engine.protocol import events as e
 from tui.state.changes import Changes
 from tui.state.curves.forks import gone_back
 from tui.state.facts import Lease, Tick
-from tui.state.run_facts import SCALARS, RunFacts
+from tui.state.store_facts import SCALARS, StoreFacts
 
 
-class RunEvents(RunFacts):
+class StoreEvents(StoreFacts):
     """The facts, and how they change; which topics did is kept for those who look."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -23,7 +23,7 @@ SCALARS = (
 """Fields of a step report that become series of the same name; `val_loss` comes from evaluations."""
 
 
-class RunFacts:
+class StoreFacts:
     """Everything known of one run. Bounded: a run of any length fits."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
