@@ -8,6 +8,7 @@ command that failed.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,14 +18,30 @@ import typer
 from slotdeck.bench.commands import app as bench_app
 from slotdeck.commands import data, keeping, leaving, machine, training, watching, weights
 from slotdeck.front import answered, complain
+from slotdeck.help import Command
 from slotdeck.options import RUNS, Runs, Thin, app
 from slotdeck.say import say
 
 __all__ = ["app", "main"]
 
-_ORDER = [part.__name__ for part in (training, watching, keeping, weights, data, leaving, machine)]
-app.registered_commands.sort(key=lambda command: _ORDER.index(getattr(command.callback, "__module__", "")))
-app.add_typer(bench_app, name="bench")
+_PANELS = {
+    training.__name__: "Train",
+    watching.__name__: "Watch and steer",
+    keeping.__name__: "Keep order among runs",
+    weights.__name__: "Data and weights",
+    data.__name__: "Data and weights",
+    leaving.__name__: "Take a run elsewhere",
+    machine.__name__: "This machine",
+}
+"""What the sub-commands of each module are listed under, in this order."""
+
+for found in app.registered_commands:
+    found.cls = Command
+    found.rich_help_panel = _PANELS[getattr(found.callback, "__module__", "")]
+app.registered_commands.sort(
+    key=lambda command: list(_PANELS).index(getattr(command.callback, "__module__", ""))
+)
+app.add_typer(bench_app, name="bench", rich_help_panel="Data and weights")
 
 USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
 """What a mistake on the command line raises; typer has its own copy of click, or click itself."""
@@ -36,11 +53,17 @@ def home(
     runs_dir: Runs = RUNS,
     read_only: Annotated[bool, typer.Option("--read-only", help="Watch only; start nothing.")] = False,
     thin: Thin = False,
-    version: Annotated[bool, typer.Option("--version")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Train transformers by slots, with your hand on the controls.
 
-    Without a command: the home screen, with the runs and profiles there are.
+    Without a command: home, with the runs and profiles there are. RUN is a run's name, a unique part of it, or its
+    folder. `slotdeck COMMAND --help` tells more.
+
+    Examples:
+        slotdeck demo                   train a small model here and now, and watch it
+        slotdeck                        all runs, and the profiles to start one with
+        slotdeck replay recorded-demo   play the run that comes with slotdeck
     """
     if version:
         import slotdeck
@@ -84,15 +107,27 @@ def _configured(runs_dir: Path, context: typer.Context) -> Path:
     return runs_dir if given else Path(str(configured.values["runs"])).expanduser()
 
 
+def _mistake(error: Any) -> str:
+    """As our own errors say it: a small letter first, what was meant in brackets."""
+    said = re.sub(r"\.? Did you mean (.+?)\?$", r" (did you mean \1?)", error.format_message()).rstrip(".")
+    said = re.sub(r" ?\(Possible options?: (.+)\)$", r" (did you mean \1?)", said)
+    return said[:1].lower() + said[1:]
+
+
+def _asked(context: Any) -> str:
+    """Whose help to read; an option without its value is told without a context."""
+    if context is not None:
+        return str(context.command_path)
+    return " ".join(["slotdeck", *(word for word in sys.argv[1:2] if word[:1] != "-")])
+
+
 def main() -> None:
     """The whole command line; `slotdeck.front` has a shorter way for what is typed most."""
     with answered():
         try:
             sys.exit(app(prog_name="slotdeck", standalone_mode=False))
         except USAGE_ERROR as error:
-            context = error.ctx
-            where = context.command_path if context is not None else "slotdeck"
-            complain(f"{error.format_message().rstrip('.')}; see: {where} --help", error.exit_code)
+            complain(f"{_mistake(error)}; see: {_asked(error.ctx)} --help", error.exit_code)
         except typer.Abort:
             raise KeyboardInterrupt from None
 

@@ -102,7 +102,7 @@ def build_demo_data(folder: Path, runs_dir: Path) -> None:
 def _watch(run_dir: Path, engine: Spawned, *, detach: bool, plain: bool, thin: bool) -> int:
     code = 0
     if detach:
-        say(f"{run_dir.name} is at work, pid {engine.pid}")
+        say(f"{run_dir.name} is at work, pid {engine.pid}; it goes on without this terminal")
     elif has_terminal() and not plain:
         from tui.app import run_attach
 
@@ -120,12 +120,11 @@ def _farewell(run_dir: Path) -> None:
     """The exact commands for what one may want next."""
     shown = shown_path(run_dir)
     run = summarise(run_dir)
-    if run.live:
-        say("\nThe engine goes on without this terminal.")
     resume_words: tuple[str | Path, ...] = ("resume", shown)
     if run.outcome == "finished":  # it has nothing left to do unless it is given more
         resume_words = ("resume", shown, "--set", f"train.steps={2 * run.total_steps}")
     rows = [("replay", ("replay", shown)), ("resume", resume_words), ("attach", ("attach", shown))]
     say("")
     for what, words in rows if not run.live else [rows[2], rows[0], rows[1]]:
-        say(f"  {what}   {command_line(*words)}")
+        when = "   # when it has ended" if run.live and what == "resume" else ""
+        say(f"  {what}   {command_line(*words)}{when}")

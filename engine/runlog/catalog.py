@@ -64,7 +64,16 @@ def list_runs(runs_dir: Path) -> list[RunSummary]:
     Raises:
         SlotdeckError: the folder cannot be read.
     """
-    return [summarise(path) for path in reversed(run_dirs(runs_dir))]
+    runs = [summarise(path) for path in reversed(run_dirs(runs_dir))]
+    return sorted(runs, key=_begun_wall_s, reverse=True)
+
+
+def _begun_wall_s(run: RunSummary) -> float:
+    """When it was started; when its folder was made, where the log does not say yet."""
+    try:
+        return run.started_wall_s or run.path.stat().st_mtime
+    except OSError:  # it has just gone
+        return 0.0
 
 
 def find_run(text: str, runs_dir: Path) -> Path:

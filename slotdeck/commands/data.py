@@ -16,8 +16,8 @@ def prepare(
         list[str], typer.Argument(metavar="INPUT...", help="parquet, txt, json or jsonl files, or folders.")
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to make.")],
-    text_column: Annotated[str, typer.Option(help="Of parquet files.")] = "text",
-    text_key: Annotated[str, typer.Option(help="Of json and jsonl files.")] = "text",
+    text_column: Annotated[str, typer.Option(metavar="NAME", help="Column of parquet files.")] = "text",
+    text_key: Annotated[str, typer.Option(metavar="NAME", help="Key of json and jsonl files.")] = "text",
     tokenizer: Annotated[
         str,
         typer.Option(
@@ -25,17 +25,24 @@ def prepare(
             help="A tokenizer.json, a folder with one or GPT-2's two files, or train one.",
         ),
     ] = "train",
-    vocab_size: Annotated[int, typer.Option(help="Of a trained tokenizer.")] = 8192,
-    encoding: Annotated[str, typer.Option(help="Of text files.")] = "utf-8",
-    workers: Annotated[int, typer.Option(help="Processes; 0 chooses.")] = 0,
-    val_share: Annotated[float, typer.Option(help="Share of the documents for validation.")] = 0.01,
+    vocab_size: Annotated[int, typer.Option(metavar="N", help="Entries of a trained tokenizer.")] = 8192,
+    encoding: Annotated[str, typer.Option(metavar="NAME", help="Of txt, json and jsonl files.")] = "utf-8",
+    workers: Annotated[int, typer.Option(metavar="N", help="Processes; else as many as help.")] = 0,
+    val_share: Annotated[
+        float, typer.Option(metavar="SHARE", help="Share of the documents for validation.")
+    ] = 0.01,
     on_bad: Annotated[
         str, typer.Option(metavar="skip|refuse", help="What to do with nulls and invalid text.")
     ] = "skip",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what DIR holds.")] = False,
     runs_dir: Runs = RUNS,
 ) -> None:
-    """Turn text into token shards to train on."""
+    """Turn text into token shards to train on.
+
+    Examples:
+        slotdeck prepare my.parquet --text-column text --out data/mine
+        slotdeck prepare articles/ more.jsonl --tokenizer data/mine --out data/more
+    """
     from slotdeck.prepare import prepare_data
 
     prepare_data(

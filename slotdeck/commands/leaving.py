@@ -37,6 +37,10 @@ def export_run(
     """Write what a run's log holds for other programs.
 
     Several formats at once are fine. A live run may be exported: what its log holds now.
+
+    Examples:
+        slotdeck export-run my-run --csv
+        slotdeck export-run my-run --parquet --tensorboard --to exports/my-run
     """
     from engine.runlog.catalog import find_run
     from slotdeck.export_run.export import export_run as write
@@ -62,9 +66,13 @@ def report(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
     runs_dir: Runs = RUNS,
 ) -> None:
-    """Write a run as one HTML page: charts, slots, commands, profile.
+    """Write a run as one HTML page.
 
-    Nothing is loaded from elsewhere and no script is run: it can be sent, printed and kept.
+    Charts, slots, commands, profile. Nothing is loaded from elsewhere and no script is run: it can be sent, printed
+    and kept.
+
+    Examples:
+        slotdeck report my-run --open
     """
     from engine.runlog.catalog import find_run
     from slotdeck.report.page import write_report
@@ -88,7 +96,11 @@ def report(
 
 @app.command()
 def dump(run: Run, runs_dir: Runs = RUNS) -> None:
-    """Print a run's log, one JSON line a frame."""
+    """Print a run's log, one JSON line a frame.
+
+    Examples:
+        slotdeck dump my-run | jq -c 'select(.kind == "CommandApplied")'
+    """
     from engine.runlog.catalog import find_run
     from engine.runlog.dump import dump as dump_lines
 

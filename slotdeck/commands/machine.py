@@ -22,10 +22,8 @@ def doctor(runs_dir: Runs = RUNS) -> None:
 
 @app.command()
 def config(
-    key: Annotated[str, typer.Argument(metavar="[KEY", help="A setting, or keys.PLACE.ACTION.")] = "",
-    value: Annotated[
-        str | None, typer.Argument(metavar="[VALUE]]", help="Write it into your settings.")
-    ] = None,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="A setting, or keys.PLACE.ACTION.")] = "",
+    value: Annotated[str | None, typer.Argument(metavar="VALUE", help="Write it into your settings.")] = None,
     unset: Annotated[bool, typer.Option("--unset", help="Take KEY out of your settings.")] = False,
     path: Annotated[bool, typer.Option("--path", help="Print where they lie.")] = False,
     keys: Annotated[
@@ -35,6 +33,11 @@ def config(
     """Show your settings and where each comes from, or set one.
 
     A flag beats the environment, the environment your file, your file the default.
+
+    Examples:
+        slotdeck config
+        slotdeck config theme light
+        slotdeck config keys.live.pin ctrl+b
     """
     from slotdeck.settings_table import key_lines, settings_lines
     from tui.config import load

@@ -7,12 +7,19 @@ from typing import Annotated
 import typer
 
 from engine.errors import SlotdeckError
-from slotdeck.options import RUNS, Detach, Plain, Restarts, Run, Runs, Sets, Thin, app
+from slotdeck.options import RUNS, Detach, Plain, Restarts, Run, Runs, Sets, Thin, app, profiles_named
 
 
 @app.command()
 def train(
-    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="A profile's name or file.")] = "",
+    profile: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROFILE",
+            help="A profile's name or file: demo, tiny, gpt2-124m, gpt2-124m-8gb, mine.toml.",
+            autocompletion=profiles_named,
+        ),
+    ] = "",
     sets: Sets = None,
     runs_dir: Runs = RUNS,
     resume_run: Annotated[
@@ -27,6 +34,10 @@ def train(
 
     The engine works in the background and outlives this terminal; the cockpit opens in front, plain lines where
     there is no terminal.
+
+    Examples:
+        slotdeck train gpt2-124m --set data.dir=data/mine --set train.steps=5000
+        slotdeck train mine.toml --detach --restarts 5
     """
     from slotdeck import journey
 
@@ -56,7 +67,11 @@ def demo(
 ) -> None:
     """Train on the source of Python's standard library.
 
-    The whole journey in minutes, on any machine: its data is made in data/demo.
+    The whole journey in minutes, on any machine; nothing is downloaded, the data is made in data/demo.
+
+    Examples:
+        slotdeck demo
+        slotdeck demo --set train.steps=200 --plain
     """
     from slotdeck import journey
 
@@ -76,6 +91,10 @@ def resume(
     """Go on with a run that was stopped or killed.
 
     From its newest good checkpoint; --set changes its profile from there on.
+
+    Examples:
+        slotdeck resume my-run
+        slotdeck resume my-run --set train.steps=2000   more, of a finished run
     """
     from slotdeck import journey
 
@@ -98,9 +117,13 @@ def fork(
     plain: Plain = False,
     thin: Thin = False,
 ) -> None:
-    """Make a new run that begins at a checkpoint of another, with some settings changed.
+    """Begin a new run at a checkpoint of another.
 
-    The other run may be live or over; it is not touched.
+    With the settings that --set changes. The other run may be live or over; it is not touched.
+
+    Examples:
+        slotdeck fork my-run --at best --set optim.lr=1e-4 --start
+        slotdeck fork my-run --at 500
     """
     from engine.runlog.catalog import find_run
     from slotdeck.fork import fork_run, tell_how_to_start
@@ -123,9 +146,13 @@ def rerun(
     plain: Plain = False,
     thin: Thin = False,
 ) -> None:
-    """Train a run again: its profile, data and seed, and its commands at the steps they were applied at.
+    """Train a run again, your commands at their steps.
 
-    --set changes keys of the profile.
+    A new run of the same profile, data and seed; --set changes keys of the profile.
+
+    Examples:
+        slotdeck rerun my-run
+        slotdeck rerun my-run --set train.seed=2
     """
     from engine.runlog.catalog import find_run
     from slotdeck import journey

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from engine.errors import SlotdeckError
-from slotdeck.options import RUNS, Plain, Run, Runs, Thin, app
+from slotdeck.options import RUNS, Plain, Run, Runs, Thin, app, runs_named
 from slotdeck.say import say
 
 
@@ -22,6 +22,11 @@ def attach(
     """Open the cockpit on a run.
 
     Without a terminal it is followed in plain lines.
+
+    Examples:
+        slotdeck attach 3f2a                       a unique part of the name is enough
+        ssh -t box7 slotdeck attach 3f2a           from another machine
+        slotdeck attach 3f2a --read-only --thin    only to watch, over a slow line
     """
     from slotdeck import journey
 
@@ -30,7 +35,13 @@ def attach(
 
 @app.command()
 def replay(run: Run, runs_dir: Runs = RUNS, thin: Thin = False) -> None:
-    """Play a recorded run in the cockpit."""
+    """Play a run again in the cockpit.
+
+    Of a run that still trains too: at the end it is followed live.
+
+    Examples:
+        slotdeck replay recorded-demo
+    """
     from engine.runlog.catalog import find_run
     from slotdeck.terminal import command_line, has_terminal, shown_path
 
@@ -51,7 +62,7 @@ def watch(
     every_s: Annotated[
         float,
         typer.Option(
-            "--every", metavar="S", min=0.0, max=1e6, help="At most a report in S seconds; 0: each."
+            "--every", metavar="S", min=0.0, max=1e6, help="At most a report in S seconds; else each."
         ),
     ] = 0.0,
     last: Annotated[
@@ -67,9 +78,14 @@ def watch(
     only_new: Annotated[bool, typer.Option("--new", help="The same as --last 0.")] = False,
     runs_dir: Runs = RUNS,
 ) -> None:
-    """Print a line a step report, from the first on, and follow a live run until it ends.
+    """Print a run, a line a step report.
 
-    The exit code is 0 when the run finished or was stopped, 1 when it failed or was killed.
+    From its first report on; a live run is followed until it ends. The exit code is 0 when it finished or was stopped,
+    1 when it failed or was killed.
+
+    Examples:
+        slotdeck watch my-run --new --every 60
+        slotdeck watch my-run --json | jq 'select(.kind == "StepReport").fields.loss'
     """
     from engine.runlog.catalog import find_run
     from slotdeck.say import note
@@ -85,14 +101,22 @@ def watch(
 def compare(
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN...", help="Up to 8 runs: names, unique parts of them, or folders."),
+        typer.Argument(
+            metavar="RUN...",
+            help="Up to 8 runs: names, unique parts of them, or folders.",
+            autocompletion=runs_named,
+        ),
     ],
     runs_dir: Runs = RUNS,
     plain: Plain = False,
 ) -> None:
-    """Lay runs over one another at equal steps, tokens or time.
+    """Lay runs over one another.
 
-    Without a terminal: their losses and what differs in their profiles, as a table.
+    At equal steps, tokens or time. Without a terminal: their losses and what differs in their profiles, as a table.
+
+    Examples:
+        slotdeck compare my-run my-other-run
+        slotdeck compare my-run my-other-run --plain
     """
     from engine.runlog.catalog import find_run
     from slotdeck.terminal import has_terminal
@@ -120,7 +144,11 @@ def list_runs(
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Archived ones too.")] = False,
 ) -> None:
-    """List the runs, newest first."""
+    """List the runs, newest first.
+
+    Examples:
+        slotdeck runs --tag baseline
+    """
     from slotdeck.listing import runs_table
 
     for line in runs_table(runs_dir, tags or [], everything):
@@ -135,18 +163,28 @@ def send(
     ] = None,
     take: Annotated[bool, typer.Option("--take", help="Take the controls from whoever holds them.")] = False,
     timeout_s: Annotated[
-        float, typer.Option("--timeout", min=0.1, help="Seconds to wait for each answer.")
+        float, typer.Option("--timeout", metavar="S", min=0.1, help="Seconds to wait for each answer.")
     ] = 60.0,
     runs_dir: Runs = RUNS,
 ) -> None:
-    """Send a command to a live run and print its life.
+    """Send a command to a live run.
 
-    The exit code is 0 only when it was applied, 1 when it was refused.
+    Prints its life: requested, accepted, applied at a step or refused. The exit code is 0 only when it was applied,
+    1 when it was refused.
 
-    pause · resume · step [N] · stop [save=no] · checkpoint · rollback [CHECKPOINT|STEP|best] ·
-    fork [CHECKPOINT|STEP|best] [KEY=VALUE] · lr VALUE|xFACTOR|schedule · batch SIZE|auto ·
-    recompute N · precision fp32|bf16|fp16|fp8 · policy NAME · pin SLOT [until=+N] · ban SLOT ·
-    release SLOT · prune SLOT|amount=N [dry_run=yes] · export · evaluate · probe · sample [PROMPT] · note TEXT
+    Verbs:
+        pause · resume · step [N] · stop [save=no] · checkpoint
+        rollback [CHECKPOINT|STEP|best] · fork [CHECKPOINT|STEP|best] [KEY=VALUE]
+        lr VALUE|xFACTOR|schedule · batch SIZE|auto · recompute N
+        precision fp32|bf16|fp16|fp8 · policy NAME
+        pin SLOT [until=+N] · ban SLOT [until=+N] · release SLOT
+        prune SLOT|amount=N [dry_run=yes] · export · evaluate · probe
+        sample [PROMPT] · note TEXT
+
+    Examples:
+        slotdeck send my-run pause
+        slotdeck send my-run lr x0.5
+        slotdeck send my-run pin 3 until=+200
     """
     from engine.protocol.verbs import parse_command
     from engine.runlog.catalog import find_run

@@ -22,7 +22,13 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export.")] = False,
     runs_dir: Runs = RUNS,
 ) -> None:
-    """Write a run's model as GPT-2 weights that transformers loads."""
+    """Write a run's model as GPT-2 weights.
+
+    In the layout that Hugging Face transformers loads.
+
+    Examples:
+        slotdeck export my-run --to gpt2-mine --checkpoint best
+    """
     from engine.runlog.catalog import find_run
     from slotdeck.export import export_run
 
@@ -35,13 +41,19 @@ def import_checkpoint(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What torch.save wrote: .pt, .pth or .bin.")],
     to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="The folder to make.")],
     n_head: Annotated[
-        int, typer.Option("--n-head", min=0, help="Where the file does not say; 0: it does.")
+        int,
+        typer.Option("--n-head", metavar="N", min=0, help="Attention heads, where the file does not say."),
     ] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier import.")] = False,
 ) -> None:
-    """Turn a PyTorch file of GPT-2 weights into a folder to begin a run with.
+    """Turn a PyTorch file of GPT-2 weights into a folder.
 
-    The one place where pickle is read, by torch.load(weights_only=True): import only what you trust.
+    A run begins with it by `--set model.init_from=FOLDER`. The one place where pickle is read, by
+    torch.load(weights_only=True): import only what you trust.
+
+    Examples:
+        slotdeck import-checkpoint ckpt.pt --to gpt2-mine
+        slotdeck train gpt2-124m --set model.init_from=gpt2-mine
     """
     from slotdeck.import_checkpoint import import_file
 

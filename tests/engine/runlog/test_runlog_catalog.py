@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from fake_run import FakeRun, write_fake_run
+from fake_run import FakeClock, FakeRun, write_fake_run
 
 from engine.errors import SlotdeckError
 from engine.protocol.events import RunEnded
@@ -58,6 +58,14 @@ def test_finished_killed_and_empty_runs_each_get_their_row(tmp_path: Path) -> No
         "demo",
     )
     assert list_runs(tmp_path / "nowhere") == []
+
+
+def test_the_newest_is_the_one_begun_last_whatever_they_are_called(tmp_path: Path) -> None:
+    later = FakeClock()
+    later.advance(60)
+    write_fake_run(tmp_path / "recorded-demo", FakeRun(steps=20))
+    write_fake_run(tmp_path / "20261121-100000-demo-bbbb", FakeRun(steps=20, clock=later))
+    assert [run.path.name for run in list_runs(tmp_path)] == ["20261121-100000-demo-bbbb", "recorded-demo"]
 
 
 def test_a_run_under_an_engine_is_live_and_has_no_outcome(tmp_path: Path) -> None:

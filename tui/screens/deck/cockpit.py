@@ -162,7 +162,8 @@ class CockpitScreen(Deck):
         run = self.run_name
         status = self.store.link.status
         going_on = status == "restarting" or (self.store.ended is None and status != "ended")
-        how = f"training goes on; come back with: slotdeck attach {run}"
+        waits = "the run stays paused" if self.store.state == "paused" else "training goes on"
+        how = f"{waits}; come back with: slotdeck attach {run}"
         self.post_message(RunLeft(how if going_on else f"see it again with: slotdeck replay {run}"))
 
     def _send(self, command: c.AnyCommand) -> None:
