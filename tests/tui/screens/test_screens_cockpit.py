@@ -1,5 +1,7 @@
 """The live cockpit under an operator's hands: what keys and typed lines send, and what the screen says."""
 
+import asyncio
+
 import pytest
 from deck_app import settle, still_deck, until
 from fake_run import FakeRun, write_fake_run
@@ -138,6 +140,20 @@ async def test_a_lost_link_is_named_with_its_reason_and_keys_that_steer_are_gone
         assert "link lost" in text_of(app, "#heading")
         assert "the engine closed the line; trying again" in text_of(app, "#notice")
         assert link.sent == []
+
+
+async def test_a_past_that_is_read_while_the_cockpit_is_left_is_not_drawn_any_more(run_dir):
+    app, link = still_deck(run_dir)
+
+    async def start():
+        while app.screen.query("#commands"):  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0)
+        link.loaded.set()
+
+    link.start = start
+    async with app.run_test(size=(120, 32)):
+        pass
+    assert link.loaded.is_set()
 
 
 async def test_an_ended_run_says_how_it_ended(tmp_path):

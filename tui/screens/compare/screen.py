@@ -25,6 +25,7 @@ from tui.screens.dialogs.help import HelpScreen
 from tui.screens.parts.key_bar import KeyBar
 from tui.screens.parts.text_rows import TextRows, apart
 from tui.screens.parts.too_small import TooSmall
+from tui.screens.parts.whole import is_whole
 from tui.settings import Settings
 from tui.state.choices import Choices
 from tui.state.compared import AXES, QUANTITIES, Axis, ComparedRun, RunChoice, common_x
@@ -116,7 +117,7 @@ class CompareScreen(ChartKeys):
 
     def paint_charts(self) -> None:
         """The curves, and the pane below, which says what the crosshair points at."""
-        if self.has_class("too-small") or not self.is_mounted:
+        if self.has_class("too-small") or not is_whole(self):
             return
         width = self.size.width - 2
         runs = self.source.runs

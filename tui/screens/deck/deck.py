@@ -28,6 +28,7 @@ from tui.screens.parts.hint import hint
 from tui.screens.parts.key_bar import KeyBar
 from tui.screens.parts.text_rows import TextRows
 from tui.screens.parts.too_small import TooSmall
+from tui.screens.parts.whole import is_whole
 from tui.settings import Settings
 from tui.state.changes import TOPICS
 from tui.state.choices import Choices
@@ -134,7 +135,7 @@ class Deck(ChartKeys):
             self.paint()
 
     def _paint(self, topics: set[str]) -> None:
-        if self.has_class("too-small") or not self.is_mounted:
+        if self.has_class("too-small") or not is_whole(self):
             return
         width = self.size.width - 2
         self.query_one(Panels).paint(

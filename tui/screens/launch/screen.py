@@ -40,6 +40,7 @@ from tui.screens.parts.ask_line import AskLine
 from tui.screens.parts.key_bar import KeyBar
 from tui.screens.parts.text_rows import TextRows
 from tui.screens.parts.too_small import TooSmall
+from tui.screens.parts.whole import is_whole
 from tui.state.launch.form import Form, matching
 from tui.state.launch.prospect import prospect
 from tui.widgets.pick_list import PickList
@@ -329,7 +330,7 @@ class LaunchScreen(Screen[None]):
         return row if isinstance(row, Field) else None
 
     def _draw(self, cursor: int | None = None) -> None:
-        if not self.is_mounted:
+        if not is_whole(self):
             return
         form, width = self.form, self.size.width
         self.query_one("#launch-title", TextRows).show(

@@ -20,6 +20,7 @@ from tui.screens.dialogs.help import HelpScreen
 from tui.screens.parts.key_bar import KeyBar
 from tui.screens.parts.text_rows import TextRows
 from tui.screens.parts.too_small import TooSmall
+from tui.screens.parts.whole import is_whole
 from tui.state.changes import TOPICS
 from tui.state.known import Known
 
@@ -81,7 +82,7 @@ class RunPage(Screen[None]):
             self._paint(self.store.take_dirty(self))
 
     def _paint(self, topics: set[str]) -> None:
-        if self.has_class("too-small") or not self.is_mounted:
+        if self.has_class("too-small") or not is_whole(self):
             return
         width = self.size.width - 2
         self.query_one("#heading", TextRows).show([self.deck.heading(width)])

@@ -24,5 +24,5 @@ def hand_over(asker: Widget, take: Callable[Given, object], *args: Given.args, *
 
 
 def _take(asker: Widget, take: Callable[[], object]) -> None:
-    if asker.is_attached and asker.is_running:
+    if asker.is_running and asker.is_attached and asker.display:  # a screen on its way out displays nothing
         take()
