@@ -34,6 +34,11 @@ def format_bytes(n: float | None) -> str:
     raise AssertionError("the last unit always returns")
 
 
+def format_figure(value: float) -> str:
+    """Three digits and never an exponent: `0.85`, `93.2`, `1,093`."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def format_duration(seconds: float | None) -> str:
     """`3725` -> `1 h 02 min`; `75` -> `1 min 15 s`; `4.2` -> `4.2 s`; `None` -> `n/a`."""
     if seconds is None or seconds != seconds or seconds == float("inf"):
@@ -50,6 +55,13 @@ def format_duration(seconds: float | None) -> str:
     if whole < 86_400:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // 86_400} d {whole % 86_400 // 3600:02d} h"
+
+
+def format_left(seconds: float | None) -> str:
+    """Time that is left, as far as one can tell: `0.07` -> `0 s`; `4.2` -> `4 s`; else as `format_duration`."""
+    if seconds is not None and seconds < 60:
+        return f"{seconds:.0f} s"
+    return format_duration(seconds)
 
 
 def format_moment(wall_s: float) -> str:

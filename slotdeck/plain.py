@@ -18,7 +18,7 @@ from engine.runlog.lock import is_live
 from engine.runlog.reader import Entry, LogReader
 from engine.runlog.restarts import awaited
 from engine.text import one_line
-from engine.units import counted, format_bytes, format_count, format_duration
+from engine.units import counted, format_bytes, format_count, format_left
 from slotdeck.told import told
 from tui.link.spawn import Spawned
 
@@ -99,7 +99,7 @@ class Teller:
             f"  slots {report.active_slots:.3g}/{self._num_slots}"
             f"  {one_line(report.precision, 16)}"
             f"  mem {format_bytes(self._memory_bytes)}"
-            f"  ETA {format_duration(report.eta_s)}"
+            f"  ETA {format_left(report.eta_s)}"
         )
 
 

@@ -21,7 +21,7 @@ from engine.runlog.index import History
 from engine.runlog.pyramid import BUCKET
 from engine.runlog.reader import Entry, LogReader
 from engine.text import one_line, sanitise
-from engine.units import format_bytes, format_duration, format_moment
+from engine.units import format_bytes, format_left, format_moment
 from slotdeck.plain import is_at_work
 from slotdeck.told import told
 
@@ -171,7 +171,7 @@ class _Text:
             f"{report.step:>9}  {report.loss:>9.4f}  {report.loss_ema:>9.4f}  {val:>9}  {report.lr:>9.2e}"
             f"  {report.grad_norm:>9.3g}  {report.tokens_per_s:>9.0f}  {report.step_ms:>8.1f}"
             f"  {report.active_slots:>5.2f}  {one_line(report.precision, 4):<4}"
-            f"  {format_bytes(self._memory_bytes):>8}  {format_duration(report.eta_s)}"
+            f"  {format_bytes(self._memory_bytes):>8}  {format_left(report.eta_s)}"
         )
 
     def event(self, _: Entry, event: e.Event) -> None:

@@ -122,7 +122,7 @@ def fork(
     With the settings that --set changes. The other run may be live or over; it is not touched.
 
     Examples:
-        slotdeck fork my-run --at best --set optim.lr=1e-4 --start
+        slotdeck fork my-run --at best --set slots.policy=all --start
         slotdeck fork my-run --at 500
     """
     from engine.runlog.catalog import find_run

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.text import one_line
-from engine.units import format_bytes, format_duration
+from engine.units import counted, format_bytes, format_duration
 from slotdeck.doctor.finding import Finding, Level
 
 PROBE_S = 120.0
@@ -131,7 +131,7 @@ def torch_and_devices(_: Path) -> Iterator[Finding]:
                 "install the CUDA build of torch",
             )
         types = "fp32, bf16 (slower)" if found["cpu_bf16"] else "fp32"
-        yield Finding("ok", "device", f"cpu: {types}; {found['threads']} threads at most")
+        yield Finding("ok", "device", f"cpu: {types}; at most {counted(found['threads'], 'thread')}")
 
 
 def compiler(_: Path) -> Iterator[Finding]:
