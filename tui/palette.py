@@ -100,8 +100,6 @@ class Palette(Provider):
         below = self.screen
         if isinstance(below, Steering) and below.may_control:
             yield from _verbs(below, foreseen)
-        if isinstance(below, Listing):
-            yield from _listed(below)
         if isinstance(below, Placed):
             for key in keys_for(below.place):
                 if key.verb or key.action in _NOT_OFFERED:
@@ -109,6 +107,8 @@ class Palette(Provider):
                 if below.check_action(key.action.split("(")[0], ()):
                     does = partial(below.run_action, key.action)
                     yield Entry(f"{key.help}  ({key.shown})", key.also, does)
+        if isinstance(below, Listing):
+            yield from _listed(below)
         for theme in THEMES:
             name = theme.name.removeprefix("slotdeck-")
             keeps = f"until you leave; to keep them: slotdeck config theme {name}"

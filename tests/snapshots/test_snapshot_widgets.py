@@ -33,6 +33,9 @@ class OneWidget(App[None]):
         super().__init__()
         self._widget, self._view, self._theme = widget, view, theme
 
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return THEMES[0].variables
+
     def compose(self) -> ComposeResult:
         yield self._widget
 

@@ -32,6 +32,7 @@ from tui.screens.parts.text_rows import TextRows
 from tui.settings import Settings
 from tui.widgets.event_feed import EventFeed
 from tui.widgets.lever_table import LeverTable
+from tui.widgets.pick_list import PickList
 from tui.widgets.slot_detail import SlotDetail
 from tui.widgets.slot_table import SlotTable
 
@@ -172,10 +173,10 @@ async def test_5_two_runs_at_equal_tokens(runs: Path) -> None:
     async with cockpit(runs / RUN) as (pilot, _):
         await press(pilot, "C")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChooseRuns))
-        choices = pilot.app.screen.query_one(OptionList)
-        await until(pilot, lambda: choices.option_count == 2)
+        choices = pilot.app.screen.query_one(PickList)
+        await until(pilot, lambda: choices.count == 2)
         await settle(pilot)
-        assert choices.virtual_size.height == 2, "a row each, also on a small screen"
+        assert len(choices.in_sight) == 2, "a row each, also on a small screen"
         await write(pilot, "77b1")
         await press(pilot, "enter", "escape")
         compare: Any = pilot.app.screen

@@ -11,5 +11,5 @@ KEYS: tuple[Key, ...] = (
     Key("d", "d", "app.dark_light", "dark/light", "Dark or light colours", PLACES, "View"),
     Key("ctrl+l", "ctrl+l", "app.draw_again", "redraw",
         "Draw the screen again, after another program wrote over it", PLACES, "View"),
-    Key("question_mark", "?", "help", "help", "This page", PLACES, "View", bar=99),
+    Key("question_mark", "?", "help", "help", "The keys of this screen", PLACES, "View", bar=99),
 )  # fmt: skip

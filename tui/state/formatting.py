@@ -110,3 +110,11 @@ def fit_start(text: str, width: int) -> str:
     if len(text) <= width:
         return text
     return f"…{text[len(text) - width + 1 :]}" if width > 0 else ""
+
+
+def fit_middle(text: str, width: int) -> str:
+    """Cut within, more of the end kept: the names of runs begin with the day and differ at their ends."""
+    if len(text) <= width:
+        return text
+    end = (width - 1) * 2 // 3
+    return f"{text[: width - 1 - end]}…{text[len(text) - end :]}" if width > 0 else ""

@@ -1,7 +1,7 @@
 """A list of any length of which only the rows in sight are drawn: one is highlighted, enter or a click picks it.
 
-Used by home, the form and the page of jobs. It is told how many rows there are and asked for one at a time, so a
-thousand cost no more than the thirty that are seen.
+Used by home, the form, the page of jobs and dialogs. It is told how many rows there are and asked for one at a time,
+so a thousand cost no more than the thirty that are seen.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.visual import Visual
 from textual.widget import Widget
+
+from tui.theme import few_colours
 
 WHEEL_ROWS = 3
 
@@ -144,6 +146,8 @@ class PickList(Widget, can_focus=True):
         style = self.visual_style
         if highlighted:
             style += self.get_visual_style("pick-list--cursor")
+            if few_colours(self.app.console.color_system):
+                content = Content(content.plain)  # hardly one of sixteen colours can be read on its ground
         room = max(1, width - 1)
         row = content.truncate(room, ellipsis=True)
         strip = Visual.to_strips(self, row, room, 1, style, pad=True)[0]
@@ -214,7 +218,7 @@ class PickList(Widget, can_focus=True):
         return range(self._top, min(self.count, self._top + self.size.height))
 
     def _looks(self) -> list[tuple[Content, bool, bool]]:
-        marked = self.has_focus
+        marked = self.has_focus or not self.can_focus  # in a dialog that types elsewhere
         rows = [(self._draw(row), row == self.cursor and marked, False) for row in self._in_sight()]
         return rows + [(Content(), False, True)] * (self.size.height - len(rows))
 

@@ -11,11 +11,11 @@ import pytest
 from deck_app import settle, until
 from fake_run import FakeRun, write_fake_run
 from textual.pilot import Pilot
-from textual.widgets import OptionList
 
 from tui.app import SlotdeckApp, compare_screen
 from tui.screens.compare.screen import CompareScreen
 from tui.settings import Settings
+from tui.widgets.pick_list import PickList
 
 NAMES = ("20261121-090000-demo-3f2a", "20261121-100000-demo-77b1", "20261121-110000-small-0c4d")
 
@@ -107,9 +107,9 @@ async def test_a_run_that_cannot_be_read_is_one_calm_line(runs: tuple[Path, ...]
 async def test_from_one_run_the_others_are_chosen(runs: tuple[Path, ...]) -> None:
     async with compared(runs[0]) as pilot:
         choose = pilot.app.screen
-        await until(pilot, lambda: choose.query_one(OptionList).option_count == 3)
+        await until(pilot, lambda: choose.query_one(PickList).count == 3)
         await pilot.press(*"77b1")
-        await until(pilot, lambda: choose.query_one(OptionList).option_count == 1)
+        await until(pilot, lambda: choose.query_one(PickList).count == 1)
         await pilot.press("enter", "escape")
         await until(pilot, lambda: len(getattr(getattr(pilot.app.screen, "source", None), "runs", ())) == 2)
         source = pilot.app.screen.source  # type: ignore[attr-defined]

@@ -99,7 +99,7 @@ async def test_sorting_by_best_loss_puts_the_lowest_on_top_and_keeps_unmeasured_
         rows = await listed(pilot, 12)
         await pilot.press("o")
         await settle(pilot)
-        best = [row.best for row in app.screen._listed]
+        best = [row.best for row in app.screen.listed]
         known = [value for value in best if value is not None]
         assert known == sorted(known)
         assert best[: len(known)] == known

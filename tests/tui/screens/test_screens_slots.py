@@ -9,7 +9,7 @@ from deck_app import settle, still_deck, until
 from fake_run import FakeRun, write_fake_run
 from textual.events import MouseScrollDown
 from textual.geometry import Offset
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Input, Static
 
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -22,6 +22,7 @@ from tui.screens.slots.page import SlotsScreen
 from tui.settings import Settings
 from tui.state.slots.measures import SlotMeasure
 from tui.widgets.memory_area import MemoryArea
+from tui.widgets.pick_list import PickList
 from tui.widgets.slot_detail import SlotDetail
 from tui.widgets.slot_table import SlotTable
 
@@ -188,7 +189,7 @@ async def test_everything_works_by_mouse(run_dir):
                 await pilot.click(offset=offset)
                 await until(pilot, lambda: isinstance(app.screen, SlotsScreen))
         await settle(pilot)
-        await pilot.click(OptionList, offset=Offset(4, 1))
+        await pilot.click(PickList, offset=Offset(4, 1))
         await settle(pilot)
         assert link.sent == [c.Pin(wanted.name, until="+200")]
 

@@ -18,6 +18,7 @@ from tui.state.formatting import fixed
 from tui.state.slots.history import SlotTick
 from tui.widgets.axes import Span, grown, label, log_ticks, ticks
 from tui.widgets.braille import Canvas
+from tui.theme import THEMES
 from tui.widgets.chart import Chart, ChartView, Mark, Plotted
 from tui.widgets.event_feed import EventFeed, FeedView
 from tui.widgets.lines import Lines
@@ -49,6 +50,9 @@ class Alone(App[None]):
 
     def compose(self) -> ComposeResult:
         yield self.widget
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return THEMES[0].variables
+
 
 
 def rows_of(widget: Lines[Any]) -> list[str]:

@@ -11,23 +11,27 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import Input, Static
 
 from engine.errors import SlotdeckError
 from engine.text import one_line
+from tui.screens.dialogs.dialog import Dialog
 from tui.screens.parts.hand_over import hand_over
 from tui.state.compared import MOST_RUNS, RunChoice
-from tui.state.formatting import fit_start, fixed, padded
+from tui.state.formatting import fit_middle, fixed, padded
 from tui.widgets.chart.curves import LETTERS
+from tui.widgets.pick_list import PickList
+
+ROWS_BESIDE = 6
+"""Rows of the box that are not of the list."""
+HEADS = f" {'state':<10} {'step':>9}   {'loss':>5}"
 
 
-class ChooseRuns(ModalScreen[tuple[Path, ...] | None]):
+class ChooseRuns(Dialog[tuple[Path, ...]]):
     """Gives the runs in the order chosen."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("escape", "done", show=False),
+        Binding("escape", "leave", show=False),
         Binding("up", "move(-1)", show=False, priority=True),
         Binding("down", "move(1)", show=False, priority=True),
         Binding("pageup", "move(-10)", show=False, priority=True),
@@ -35,17 +39,9 @@ class ChooseRuns(ModalScreen[tuple[Path, ...] | None]):
     ]
     AUTO_FOCUS = "Input"
     DEFAULT_CSS = """
-    ChooseRuns { align: center middle; }
-    ChooseRuns #choose-box {
-        width: 92; max-width: 96%; height: auto; max-height: 90%; border: round $panel;
-        border-title-color: $text; border-subtitle-color: $quiet; padding: 0 2; background: $surface;
-    }
-    ChooseRuns Input { background: $surface; height: 1; margin-bottom: 1; }
-    ChooseRuns OptionList {
-        height: auto; max-height: 24; border: none; padding: 0; background: $surface;
-        scrollbar-size-vertical: 1;
-    }
-    ChooseRuns OptionList > .option-list--option { padding: 0; text-wrap: nowrap; }
+    ChooseRuns > #choose-box { width: 92; }
+    ChooseRuns Input { background: $surface; height: 1; }
+    ChooseRuns #choose-heads { color: $quiet; height: 1; }
     ChooseRuns #choose-note { color: $quiet; height: 1; margin-top: 1; }
     """
 
@@ -58,18 +54,24 @@ class ChooseRuns(ModalScreen[tuple[Path, ...] | None]):
 
     def compose(self) -> ComposeResult:
         """The filter, the list, a word."""
-        with Vertical(id="choose-box") as box:
+        with Vertical(id="choose-box", classes="box") as box:
             box.border_title = "runs to compare"
             box.border_subtitle = "type to filter   ↑ ↓   enter takes in or out   esc done"
             yield Input(placeholder="a part of the name or the profile", compact=True, select_on_focus=False)
-            runs = OptionList(markup=False)
+            yield Static(id="choose-heads")
+            runs = PickList()
             runs.can_focus = False
+            runs.styles.height = 0
             yield runs
             yield Static("reading the runs", id="choose-note")
 
     def on_mount(self) -> None:
         """Read the list beside the screen."""
         self._read()
+
+    def on_resize(self) -> None:
+        """As many rows as there is room for; their number stays while typing narrows the list."""
+        self.call_after_refresh(self._list)
 
     @work(thread=True)
     def _read(self) -> None:
@@ -84,54 +86,54 @@ class ChooseRuns(ModalScreen[tuple[Path, ...] | None]):
         self._runs = runs
         if self.is_attached:  # esc may have come before the list
             self._list()
+            self.call_after_refresh(self._list)  # its width is known now
 
     def _say(self, text: str) -> None:
         if self.is_attached:
             self.query_one("#choose-note", Static).update(Content(text))
 
-    def _list(self) -> None:
+    def _list(self, cursor: int | None = None) -> None:
+        if not self._runs:
+            return
         words = self.query_one(Input).value.lower().split()
         self._shown = [run for run in self._runs if all(word in run.text.lower() for word in words)]
-        runs = self.query_one(OptionList)
-        at = runs.highlighted or 0
-        runs.clear_options()
-        runs.add_options([Option(self._row(run)) for run in self._shown])
-        if self._shown:
-            runs.highlighted = min(at, len(self._shown) - 1)
+        rows = self.query_one(PickList)
+        rows.styles.height = min(len(self._runs), max(3, int(self.app.size.height * 0.94) - ROWS_BESIDE))
+        rows.show(len(self._shown), lambda at: self._row(self._shown[at]), cursor)
+        heads = Content(f"  {'run':<{self._name_cells}}{HEADS}")
+        self.query_one("#choose-heads", Static).update(heads)
         count = len(self._chosen)
-        none = "no run here has this in its name" if self._runs else "there are no runs here"
+        none = "no run here has this in its name"
         self._say(f"{count} of {len(self._runs)} chosen, {MOST_RUNS} at most" if self._shown else none)
 
+    @property
+    def _name_cells(self) -> int:
+        return max(10, self.query_one(PickList).size.width - 3 - len(HEADS))
+
     def _row(self, run: RunChoice) -> Content:
-        taken = run.path in self._chosen
+        taken, cells = run.path in self._chosen, self._name_cells
         mark = LETTERS[self._chosen.index(run.path)] if taken else "·"
-        told = f" {padded(run.state, 10)} step {run.step:>9,}  loss {fixed(run.loss)}"
-        room = min(44, self.query_one(OptionList).scrollable_content_region.width - 2 - len(told))
         return Content.assemble(
-            (f"{mark} ", "bold $accent" if taken else "$quiet"), f"{fit_start(run.name, room):<{room}}",
-            (told, "$quiet"),
+            (f"{mark} ", "bold $accent" if taken else "$quiet"), padded(fit_middle(one_line(run.name), cells), cells),
+            (f" {padded(run.state, 10)} {run.step:>9,}   {fixed(run.loss)}", "$quiet"),
         )  # fmt: skip
 
     @on(Input.Changed)
     def _narrowed(self, event: Input.Changed) -> None:
         event.stop()
-        if self._runs:
-            self.query_one(OptionList).highlighted = 0
-            self._list()
+        self._list(cursor=0)
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        at = self.query_one(OptionList).highlighted
-        if at is not None and self._shown:
-            self._turn(self._shown[at])
+        self._turn()
 
-    @on(OptionList.OptionSelected)
-    def _clicked(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        self._turn(self._shown[event.option_index])
-
-    def _turn(self, run: RunChoice) -> None:
+    @on(PickList.Pointed)
+    def _turn(self) -> None:
+        at = self.query_one(PickList).cursor
+        if not 0 <= at < len(self._shown):
+            return
+        run = self._shown[at]
         if run.path in self._chosen:
             self._chosen.remove(run.path)
         elif len(self._chosen) < MOST_RUNS:
@@ -143,15 +145,9 @@ class ChooseRuns(ModalScreen[tuple[Path, ...] | None]):
 
     def action_move(self, by: int) -> None:
         """Another row."""
-        runs = self.query_one(OptionList)
-        if self._shown:
-            runs.highlighted = min(max((runs.highlighted or 0) + by, 0), len(self._shown) - 1)
+        rows = self.query_one(PickList)
+        rows.go_to(rows.cursor + by)
 
-    def on_click(self) -> None:
-        """Beside the box is as good as esc."""
-        if self.get_widget_at(*self.app.mouse_position)[0] is self:
-            self.action_done()
-
-    def action_done(self) -> None:
+    def action_leave(self) -> None:
         """These."""
         self.dismiss(tuple(self._chosen))

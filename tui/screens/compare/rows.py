@@ -9,7 +9,6 @@ from engine.units import format_count
 from tui.state.compared import Axis, ComparedRun, differing_keys
 from tui.state.curves.smoothing import smoothed_at
 from tui.state.formatting import countdown, fit, fit_start, fixed, padded
-from tui.theme import LIGHT_RUN_INKS, RUN_INKS
 from tui.widgets.chart.curves import LETTERS
 
 AXIS_HEADS: dict[Axis, str] = {"steps": "steps", "tokens": "tokens", "time": "at work"}
@@ -38,7 +37,6 @@ def figure_rows(
     pointed: bool,
     smoothing: float,
     width: int,
-    light: bool,
 ) -> list[Content]:
     """A heading and a row a run: its value at `x`, and how far that is from the base's."""
     where = place(axis, x) + ("" if pointed or x is None else ", as far as all of them got")
@@ -57,9 +55,8 @@ def figure_rows(
     values = [_value(run, quantity, axis, x, smoothing) for run in runs]
     of = values[base] if base < len(values) else None
     for number, (run, value) in enumerate(zip(runs, values, strict=True)):
-        ink = (LIGHT_RUN_INKS if light else RUN_INKS)[number]
         head = (
-            (f"{LETTERS[number]} ", f"{ink} bold"),
+            (f"{LETTERS[number]} ", f"$run-{number} bold"),
             (f"{fit_start(names[number], name_width):<{name_width}}", _NEW),
         )
         if run.fault:

@@ -192,7 +192,7 @@ class CompareScreen(ChartKeys):
                 x = self.choices.crosshair if pointed else common_x(runs, self.axis)
                 return figure_rows(
                     runs, self.base, self.choices.quantity, self.axis, x, pointed, self.choices.smoothing,
-                    width - 2, not self.app.current_theme.dark,
+                    width - 2,
                 )  # fmt: skip
             case "profiles":
                 return profile_rows(runs, self.base, width - 2)

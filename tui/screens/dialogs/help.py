@@ -10,10 +10,11 @@ from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.events import Key as KeyPress
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.keys import TITLES, Place, groups, keys_for
+from tui.screens.dialogs.dialog import Dialog
+from tui.screens.parts.whole import is_whole
 
 MARKS = (
     ("○ requested", "sent, not answered yet"),
@@ -32,16 +33,12 @@ Row = tuple[str, str, str]
 """Keys, what they do, and other words for it."""
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """Closes with its own key and with escape; what one types is looked for."""
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("escape", "back", show=False), Binding("enter", "dismiss", show=False)]  # type: ignore[assignment]  # fmt: skip
     DEFAULT_CSS = """
-    HelpScreen { align: center middle; }
-    HelpScreen #help-box {
-        width: 76; max-width: 96%; height: auto; max-height: 94%; padding: 0 2; scrollbar-size-vertical: 1;
-        border: round $panel; border-title-color: $text; border-subtitle-color: $quiet; background: $surface;
-    }
+    HelpScreen > #help-box { width: 76; }
     HelpScreen #help-rows { height: auto; }
     """
 
@@ -53,7 +50,7 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One box, which scrolls."""
-        with VerticalScroll(id="help-box") as box:
+        with VerticalScroll(id="help-box", classes="box") as box:
             box.border_title = f"keys: {TITLES[self._place].lower()}"
             yield Static(id="help-rows")
 
@@ -92,12 +89,9 @@ class HelpScreen(ModalScreen[None]):
         self._typed = ""
         self._fill()
 
-    def on_click(self) -> None:
-        """Beside the box closes it."""
-        if self.get_widget_at(*self.app.mouse_position)[0] is self:
-            self.dismiss()
-
     def _fill(self) -> None:
+        if not is_whole(self):
+            return
         box = self.query_one("#help-box")
         room = int(self.app.size.width * 0.96) - 8  # border, padding, scroll bar
         blocks = [

@@ -12,13 +12,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from engine.errors import SlotdeckError
 from engine.text import one_line
 from tui.config import Config, as_text
 from tui.keys import TITLES, Key, Place, keys_for
+from tui.screens.dialogs.dialog import Dialog
 from tui.settings import OPTIONS, THEMES, UNITS, Option
 from tui.state.cycle import cycled
 from tui.widgets.pick_list import PickList
@@ -45,22 +45,17 @@ class Settable(Protocol):
     def origin_of(self, name: str) -> str: ...
 
 
-class SettingsScreen(ModalScreen[None]):
+class SettingsScreen(Dialog[None]):
     """Closes on escape; what was changed is in the file already."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("escape,q,comma", "close", show=False),
+        Binding("escape,q,comma", "leave", show=False),
         Binding("right", "turn(1)", show=False),
         Binding("left", "turn(-1)", show=False),
         Binding("backspace", "unset", show=False),
     ]
     DEFAULT_CSS = """
-    SettingsScreen { align: center middle; }
-    SettingsScreen #settings-box {
-        width: 92; max-width: 96%; height: auto; max-height: 94%; padding: 0 1; background: $surface;
-        border: round $panel; border-title-color: $text; border-subtitle-color: $quiet;
-    }
-    SettingsScreen PickList { background: $surface; }
+    SettingsScreen > #settings-box { width: 92; padding: 0 1; }
     SettingsScreen #settings-said { height: 2; margin-top: 1; color: $quiet; }
     """
 
@@ -76,7 +71,7 @@ class SettingsScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Settings, then keys; what the highlighted one does at the bottom."""
-        with Vertical(id="settings-box") as box:
+        with Vertical(id="settings-box", classes="box") as box:
             box.border_title = Content(f"settings: {one_line(self._file.config_file)}")
             box.border_subtitle = Content("enter or ← → change · backspace default · esc closes")
             yield PickList(id="settings-rows")
@@ -212,12 +207,3 @@ class SettingsScreen(ModalScreen[None]):
         self._fill()
         self._refused = refused
         self._say()
-
-    def on_click(self) -> None:
-        """Beside the box is as good as esc."""
-        if self.get_widget_at(*self.app.mouse_position)[0] is self:
-            self.action_close()
-
-    def action_close(self) -> None:
-        """Back to where one was."""
-        self.dismiss()

@@ -1,6 +1,6 @@
 """What home does to runs: tags, notes, the archive, deleting. Asked in place, done in a thread, told in the corner.
 
-The base of `HomeScreen`, which says which runs are meant. Nothing is deleted that was not confirmed.
+Nothing is deleted that was not confirmed.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from engine.errors import SlotdeckError
 from engine.text import one_line
 from engine.units import counted, format_bytes
 from tui.screens.dialogs.confirm import ConfirmScreen
-from tui.screens.parts.ask_line import AskLine
+from tui.screens.home.choosing import SHORT_NAME_CELLS, Choosing, named
 from tui.screens.parts.hand_over import hand_over
-from tui.screens.parts.looking import Looking
 from tui.state.home import HomeView, RunRow
 
 
@@ -35,43 +34,41 @@ class RunsFolder(Protocol):
     def delete(self, paths: Iterable[Path]) -> None: ...
 
 
-class Keeping(Looking[HomeView]):
+class Keeping(Choosing):
     """A screen that lists runs and keeps order among them."""
 
     def __init__(self, folder: RunsFolder) -> None:
         super().__init__()
         self.folder = folder
-        self.marked: set[Path] = set()
         self._asked_of: tuple[RunRow, ...] = ()
-
-    def chosen(self) -> tuple[RunRow, ...]:
-        """The runs that are meant."""
-        raise NotImplementedError
 
     def action_tag(self) -> None:
         """Tags that all the chosen have, to be changed."""
-        chosen = self.chosen()
-        shared = _shared_tags(chosen)
-        hint = "words such as baseline; remove one to take it away"
-        self.ask("tags", f"tags of {named(chosen)}", " ".join(shared), hint)
+        shared = _shared_tags(self.chosen)
+        self._ask_of_chosen(
+            "tags", "tags of", " ".join(shared), "words such as baseline; remove one to take it away"
+        )
 
     def action_note(self) -> None:
         """A line about the chosen."""
-        chosen = self.chosen()
-        notes = {run.note for run in chosen}
+        notes = {run.note for run in self.chosen}
         text = notes.pop() if len(notes) == 1 else ""
-        self.ask("note", f"note on {named(chosen)}", text, "a line; empty takes it away")
+        self._ask_of_chosen("note", "note on", text, "a line; empty takes it away")
+
+    def _ask_of_chosen(self, about: str, question: str, text: str, hint: str) -> None:
+        self._asked_of = self.chosen
+        self.ask(about, f"{question} {named(self.chosen, SHORT_NAME_CELLS)}", text, hint)
 
     def action_archive(self) -> None:
         """Away with the chosen, or back with them when all are away."""
-        chosen = self.chosen()
+        chosen = self.chosen
         archived = not all(run.archived for run in chosen)
         what = f"{named(chosen)} {'archived; X shows what is' if archived else 'in the list again'}"
         self._do(partial(self.folder.archive, [run.path for run in chosen], archived), what)
 
     def action_delete(self) -> None:
         """Ask first, with what it frees."""
-        self._weigh(self.chosen())
+        self._weigh(self.chosen)
 
     @work(thread=True)
     def _weigh(self, chosen: Sequence[RunRow]) -> None:
@@ -124,12 +121,6 @@ class Keeping(Looking[HomeView]):
     def _complain(self, error: str) -> None:
         self.notify(error, severity="error", timeout=8)
 
-    def ask(self, about: str, question: str, text: str, hint: str) -> None:
-        """Open the line; what is answered is of the runs that are chosen now."""
-        self._asked_of = self.chosen()
-        self.add_class("asking")
-        self.query_one(AskLine).ask(about, question, text, hint)
-
     def answer(self, about: str, text: str) -> None:
         """Do what the line was opened for."""
         asked_of = self._asked_of
@@ -140,11 +131,6 @@ class Keeping(Looking[HomeView]):
             self._do(partial(self.folder.tag, paths, wanted, remove), f"tags of {named(asked_of)} kept")
         elif about == "note" and asked_of:
             self._do(partial(self.folder.note, paths, text), f"note on {named(asked_of)} kept")
-
-
-def named(chosen: Sequence[RunRow]) -> str:
-    """A run by its name, several by their number."""
-    return one_line(chosen[0].run_id) if len(chosen) == 1 else counted(len(chosen), "run")
 
 
 def _shared_tags(chosen: Sequence[RunRow]) -> list[str]:

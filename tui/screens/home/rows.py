@@ -8,7 +8,7 @@ from textual.content import Content
 
 from engine.text import one_line
 from engine.units import format_bytes, format_count
-from tui.state.formatting import age, fit, padded
+from tui.state.formatting import age, fit, fit_middle, padded
 from tui.state.home import UNREAD, ProfileRow, RunRow, Sort
 from tui.widgets.sparkline import sparkline
 
@@ -106,7 +106,7 @@ def run_row(row: RunRow, columns: Columns, now_wall_s: float, marked: bool = Fal
     return Content.assemble(
         ("◆ " if marked else "  ", "$accent"),
         (f"{mark} {padded(row.state, 8)}  ", colour),
-        (name if parent else padded(name, columns.name), ink),
+        (name if parent else f"{fit_middle(name, columns.name):<{columns.name}}", ink),
         (f"{parent:<{columns.name - len(name)}}" if parent else "", "$quiet"),
         f"  {step:>15}  ",
         (f"{sparkline(row.curve, columns.curve)}  " if columns.curve else "", "$primary"),
@@ -114,13 +114,19 @@ def run_row(row: RunRow, columns: Columns, now_wall_s: float, marked: bool = Fal
         f"{_loss(row.best)}  ",
         (f"{_size(row.size_bytes)}  " if columns.size else "", "$quiet"),
         (f"{age(now_wall_s - row.started_wall_s) if row.started_wall_s else '':>6}", "$quiet"),
-        (
-            "  " + padded(" ".join(filter(None, (_tags(row), one_line(row.note)))), columns.tags)
-            if columns.tags
-            else "",
-            "$secondary",
-        ),
+        _about(row, columns.tags),
     )
+
+
+def _about(row: RunRow, cells: int) -> Content:
+    """Tags and note, then why it ended."""
+    if not cells:
+        return Content()
+    kept = " ".join(filter(None, (_tags(row), one_line(row.note))))
+    reason = one_line(row.reason, 400)
+    return Content.assemble(
+        "  ", (kept, "$secondary"), "  " if kept and reason else "", (reason, _reason_ink(row))
+    ).truncate(cells + 2, ellipsis=True)
 
 
 def detail_rows(row: RunRow, width: int) -> list[Content]:
@@ -145,9 +151,12 @@ def detail_rows(row: RunRow, width: int) -> list[Content]:
     ]
     told = " · ".join(fact for fact in facts if fact)
     reason = one_line(row.reason, 1024)
-    colour = "$error" if row.state == "failed" else "$warning"
-    second = Content.assemble((reason, colour), (" · " if reason and told else "") + told)
+    second = Content.assemble((reason, _reason_ink(row)), (" · " if reason and told else "") + told)
     return [row.truncate(width, ellipsis=True) for row in (name, second.stylize_before("$quiet"))]
+
+
+def _reason_ink(row: RunRow) -> str:
+    return "$error" if row.state == "failed" else "$warning"
 
 
 def _tags(row: RunRow) -> str:

@@ -34,7 +34,9 @@ def title(view: HomeView, width: int, read_only: bool) -> Content:
 
 
 def status(view: HomeView, listed: int, marked: int, words: str, sort: Sort, archived: bool) -> Content:
-    """How many are marked and match, in which order, and what is hidden."""
+    """How many are marked and match, in which order, and what is hidden; nothing where there are no runs."""
+    if not view.runs:
+        return Content()
     hidden = 0 if archived else sum(run.archived and not run.live for run in view.runs)
     parts = [(f"{marked} marked", "bold $accent")] if marked else []
     if words:
@@ -56,6 +58,6 @@ def empty(view: HomeView, words: str) -> Content:
     how = (
         "Choose a profile below: enter shows it as a form, s starts it as it is."
         if view.profiles
-        else "Start one with:  slotdeck train PROFILE   or see everything at work with:  slotdeck demo"
+        else "slotdeck train PROFILE starts one;\nslotdeck demo shows everything at work."
     )
     return Content(f"No runs yet in {one_line(str(view.runs_dir))}.\n\n{how}")

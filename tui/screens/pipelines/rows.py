@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from textual.content import Content
 
 from engine.text import one_line
 from engine.units import format_bytes, format_count, format_duration
-from tui.state.formatting import age, countdown, fit, padded
+from tui.state.formatting import age, countdown, fit, fit_middle, padded
 from tui.state.pipelines import RUNNING, JobRow
 
 _MARKS = {
@@ -16,36 +18,57 @@ _MARKS = {
     "cancelled": ("■", "$quiet"),
     "killed": ("✗", "$error"),
 }
-BAR_CELLS = 12
-STATE_CELLS, TASK_CELLS, RATE_CELLS = 11, 12, 15
+STATE_CELLS, TASK_CELLS, WHAT_CELLS, RATE_CELLS = 9, 11, 36, 15
+SAYS_LEAST = 16
+"""Cells from which what a job says is worth a column."""
 
 
-def job_header(width: int) -> Content:
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns fit, and how wide they are, in cells."""
+
+    what: int
+    bar: int
+    rate: bool
+    says: int
+
+    @classmethod
+    def for_width(cls, width: int) -> Columns:
+        """Without the rate where it is narrow; what the job says where there is room left."""
+        rate, bar = width >= 100, 12 if width >= 100 else 8
+        room = width - (32 + STATE_CELLS + TASK_CELLS + bar + (RATE_CELLS + 2 if rate else 0))
+        what = max(8, min(WHAT_CELLS, room))
+        says = room - what - 2
+        return cls(what, bar, rate, says if says >= SAYS_LEAST else 0)
+
+
+def job_header(columns: Columns) -> Content:
     """The titles over `job_row`."""
-    rate = f"{'rate':>{RATE_CELLS}}  " if width >= 100 else ""
-    what = _what_cells(width)
+    rate = f"{'rate':>{RATE_CELLS}}  " if columns.rate else ""
     return Content(
-        f"  {'state':<{STATE_CELLS}}  {'job':<{TASK_CELLS}}  {'of':<{what}}  {'progress':<{BAR_CELLS + 5}}  {rate}"
-        f"{'left':>8}  {'since':>6}"
+        f"   {'state':<{STATE_CELLS}}  {'job':<{TASK_CELLS}}  {'of':<{columns.what}}"
+        f"  {'progress':<{columns.bar + 5}}  {rate}{'left':>8}  {'since':>6}{'  says' if columns.says else ''}"
     )
 
 
-def job_row(job: JobRow, width: int, now_wall_s: float) -> Content:
+def job_row(job: JobRow, columns: Columns, now_wall_s: float) -> Content:
     """One job."""
     mark, colour = _MARKS.get(job.state, ("?", "$quiet"))
     running = job.state == RUNNING
-    rate = f"{_rate(job) if running else '':>{RATE_CELLS}}  " if width >= 100 else ""
+    rate = f"{_rate(job) if running else '':>{RATE_CELLS}}  " if columns.rate else ""
     left = countdown(job.eta_s) if running and job.eta_s is not None else " " * 8
+    says = ": ".join(one_line(part, 400) for part in (job.stage if running else "", job.detail) if part)
     return Content.assemble(
-        (f"{mark} {padded(job.state, STATE_CELLS)}  ", colour),
+        (f" {mark} {padded(job.state, STATE_CELLS)}  ", colour),
         (f"{padded(job.task, TASK_CELLS)}  ", "bold" if running else ""),
-        f"{padded(one_line(job.what), _what_cells(width))}  ",
-        _bar(job),
+        f"{fit_middle(one_line(job.what), columns.what):<{columns.what}}  ",
+        _bar(job, columns.bar),
         "  ",
         rate,
         left,
         (f"  {age(now_wall_s - (job.ended_wall_s or job.began_wall_s)):>6}", "$quiet"),
-    )
+        (f"  {padded(says, columns.says)}" if columns.says else "", "$error" if job.state == "failed" else "$quiet"),
+    )  # fmt: skip
 
 
 def detail_rows(job: JobRow, width: int, now_wall_s: float) -> list[Content]:
@@ -56,6 +79,7 @@ def detail_rows(job: JobRow, width: int, now_wall_s: float) -> list[Content]:
         one_line(job.what, 1000),
         one_line(job.stage),
         _done(job),
+        _rate(job) if job.state == RUNNING else "",
         f"{format_duration(max(0.0, lasted))}{ended}",
     ]
     rows = [
@@ -66,19 +90,14 @@ def detail_rows(job: JobRow, width: int, now_wall_s: float) -> list[Content]:
     return [row.truncate(width, ellipsis=True) for row in rows]
 
 
-def _what_cells(width: int) -> int:
-    fixed = 2 + STATE_CELLS + 2 + TASK_CELLS + 2 + 2 + BAR_CELLS + 5 + 2 + 8 + 2 + 6
-    return max(8, min(60, width - fixed - (RATE_CELLS + 2 if width >= 100 else 0)))
-
-
-def _bar(job: JobRow) -> Content:
+def _bar(job: JobRow, cells: int) -> Content:
     share = job.share
     if share is None or (job.state == "done" and not job.total):
-        return Content(" " * (BAR_CELLS + 5))
-    full = round(share * BAR_CELLS)
+        return Content(" " * (cells + 5))
+    full = round(share * cells)
     return Content.assemble(
         ("━" * full, "$primary" if job.state == RUNNING else "$quiet"),
-        ("─" * (BAR_CELLS - full), "$panel"),
+        ("─" * (cells - full), "$panel"),
         f" {share:4.0%}",
     )
 

@@ -27,7 +27,7 @@ from tui.screens.parts.key_bar import KeyBar
 from tui.screens.parts.looking import Looking
 from tui.screens.parts.text_rows import TextRows
 from tui.screens.parts.too_small import TooSmall
-from tui.screens.pipelines.rows import detail_rows, job_header, job_row
+from tui.screens.pipelines.rows import Columns, detail_rows, job_header, job_row
 from tui.state.pipelines import RUNNING, JobRow, JobsView
 from tui.widgets.pick_list import PickList
 
@@ -190,14 +190,14 @@ class PipelinesScreen(Looking[JobsView]):
         view = self._view
         if view is None:
             return
-        width, jobs = self.size.width - 2, view.jobs
+        columns, jobs = Columns.for_width(self.size.width - 2), view.jobs
         running = sum(job.state == RUNNING for job in jobs)
         self.query_one("#jobs-title", TextRows).show(
             [Content.assemble(("jobs ", "bold"), (f"  {one_line(str(self._jobs.runs_dir))}   ", "$quiet"),
                               (f"{running} at work", "$success" if running else "$quiet"))]
         )  # fmt: skip
-        self.query_one("#jobs-header", TextRows).show([job_header(width)])
-        self._list.show(len(jobs), lambda row: job_row(jobs[row], width, view.now_wall_s), cursor)
+        self.query_one("#jobs-header", TextRows).show([job_header(columns)])
+        self._list.show(len(jobs), lambda row: job_row(jobs[row], columns, view.now_wall_s), cursor)
         if not jobs:
             self.query_one("#jobs-empty", Static).update(Content(NOTHING))
         self.set_class(not jobs, "no-jobs")

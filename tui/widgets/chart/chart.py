@@ -10,20 +10,21 @@ from dataclasses import replace
 from math import inf, log10
 from typing import ClassVar
 
+from rich.style import Style
+
 from tui.state.curves.curve import Columns
 from tui.state.curves.series import Series
 from tui.state.curves.smoothing import smoothed, smoothed_at
-from tui.theme import LIGHT_RUN_INKS, RUN_INKS
 from tui.widgets.axes import Span
 from tui.widgets.braille import extent
 from tui.widgets.chart.curves import (
     DOTTED,
     PATTERNS,
-    SOLID,
     Grid,
     paint_letters,
     paint_line,
     paint_points,
+    paint_several,
     runs,
 )
 from tui.widgets.chart.frame import GUTTER, Frame, domain
@@ -62,9 +63,7 @@ class Chart(Pointer, Lines[ChartView]):
     Chart > .chart--crosshair { color: $foreground; }
     Chart > .chart--here { color: $foreground; text-style: bold reverse; }
     """ + "\n".join(
-        f"Chart{ground} > .chart--run-{number} {{ color: {ink}; }}"
-        for ground, inks in (("", RUN_INKS), (":light", LIGHT_RUN_INKS))
-        for number, ink in enumerate(inks)
+        f"Chart > .chart--run-{number} {{ color: $run-{number}; }}" for number in range(len(PATTERNS))
     )
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
@@ -156,14 +155,22 @@ class Chart(Pointer, Lines[ChartView]):
                 left = curve.series.abandoned(frame.start, frame.end, frame.cells * 2, view.branch)
                 paint_line(grid, left, frame, dim, DOTTED)
         several = sum(curve.colour is not None for curve in view.curves)
+        coloured: list[tuple[Columns, Style]] = []
+        letters: list[tuple[Columns, Style, int]] = []
         for curve, columns in drawn:
             behind = view.smoothing and curve.kind == "line" and curve.colour is not None
             look = dim if behind else self.look(curve_look(curve))
-            paint_line(
-                grid, columns, frame, look, PATTERNS[curve.colour] if curve.colour is not None else SOLID
-            )
+            if curve.colour is None or behind:
+                paint_line(grid, columns, frame, look)
+            elif self.app.no_color:
+                paint_line(grid, columns, frame, look, PATTERNS[curve.colour])
+            else:
+                coloured.append((columns, look))
             if curve.colour is not None and several > 1 and not behind and not view.small:
-                paint_letters(grid, columns, frame, look, curve.colour, several)
+                letters.append((columns, look, curve.colour))
+        paint_several(grid, coloured, frame)
+        for columns, look, colour in letters:
+            paint_letters(grid, columns, frame, look, colour, several)
         for curve in view.curves:
             if curve.kind == "points" and curve not in (other for other, _ in drawn):
                 paint_points(grid, curve.series, view.branch, frame, self.look("points"), dim)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from rich.style import Style
@@ -17,7 +18,9 @@ Grid = list[list[Cell]]
 
 SOLID, DOTTED = 0xFF, 0x55
 PATTERNS = (SOLID, 0x3F, DOTTED, 0x0F, 0x5F, 0x33, 0x77, 0x11)
-"""Which of eight pixel columns a curve of each colour is drawn in."""
+"""Which of eight pixel columns each of several curves is drawn in where there are no colours."""
+SHARE_CELLS = 2
+"""So many cells in a row are of one colour where curves lie on one another."""
 LETTERS = "ABCDEFGH"
 """Written on curves of several colours, one in `LETTER_EVERY` cells."""
 LETTER_EVERY = 24
@@ -33,6 +36,24 @@ def paint_line(grid: Grid, columns: Columns, frame: Frame, style: Style, pattern
         for x, bits in enumerate(dots):
             if bits:
                 row[x] = (CHARS[bits], style)
+
+
+def paint_several(grid: Grid, curves: Sequence[tuple[Columns, Style]], frame: Frame) -> None:
+    """Lay curves over the grid: where they meet a cell has the dots of all, and each has its share of such cells."""
+    dots = [bytearray(frame.cells) for _ in range(frame.rows)]
+    met = [bytearray(frame.cells) for _ in range(frame.rows)]
+    for columns, style in curves:
+        if not columns.low:
+            continue
+        canvas = Canvas(frame.cells, frame.rows)
+        canvas.line(columns, frame.low, frame.high, frame.scale)
+        for y, row in enumerate(canvas.rows):
+            for x, bits in enumerate(row):
+                if bits:
+                    dots[y][x] |= bits
+                    mine = x // SHARE_CELLS % (met[y][x] + 1) == 0
+                    met[y][x] += 1
+                    grid[y][x] = (CHARS[dots[y][x]], style if mine else grid[y][x][1])
 
 
 def paint_letters(grid: Grid, columns: Columns, frame: Frame, style: Style, colour: int, of: int) -> None:
