@@ -16,7 +16,15 @@ from patience import PATIENCE_S
 from engine.profile.load import load_profile
 from engine.profile.write import to_toml
 from engine.protocol.codec import decode
-from engine.protocol.events import CommandApplied, CommandRefused, Event, RunStarted, StateChanged, StepReport
+from engine.protocol.events import (
+    CheckpointSaved,
+    CommandApplied,
+    CommandRefused,
+    Event,
+    RunStarted,
+    StateChanged,
+    StepReport,
+)
 from engine.protocol.verbs import parse_command
 from engine.runlog.catalog import create_run
 from engine.runlog.reader import LogReader
@@ -62,10 +70,11 @@ class EngineRun:
             lambda _: any(s.state == "paused" and s.step == end for s in self.of(StateChanged)[before:])
         )
 
-    def pause_at(self, step: int) -> EngineRun:
-        """Pause it soon after it began, and step it to `step`; it must come no further by itself."""
-        self.send("pause")
-        self.step(step - self.send("note", "where").step)
+    def start_at(self, step: int, *options: str) -> EngineRun:
+        """Start the engine paused, and step it to `step`: not one step further, however slow we are."""
+        self.start(*options, "--paused")
+        if (left := step - self.send("note", "where").step) > 0:
+            self.step(left)
         return self
 
     def finish(self) -> None:
@@ -107,6 +116,10 @@ class EngineRun:
             assert self.process.poll() is None, f"the engine ended: {self.process.communicate()[1]}"
             assert time.monotonic() < give_up, "it never happened"
             time.sleep(0.05)
+
+    def wait_sealed(self, *names: str) -> None:
+        """Wait until these checkpoints are on the disk: what is due at a step is written beside those that follow."""
+        self.wait_for(lambda _: {saved.name for saved in self.of(CheckpointSaved)} >= set(names))
 
     def wait_for_step(self, step: int) -> None:
         """Wait until a step is reported."""

@@ -19,6 +19,9 @@ fault happens once in a process; `FaultyRun` of this file starts one as a test w
     feed@STEP             and from here on not any more
     full@STEP:BYTES       from here on no file can grow beyond so many bytes (0), as on a full disk
     room@STEP             and from here on there is room again
+    sealed@STEP           the step waits until what is being saved is on the disk
+    asked@STEP:COUNT      the step waits until so many commands wait for its end (1)
+    judged@STEP:NAME      the process sends itself a signal in the middle of an evaluation (SIGUSR1)
 """
 
 from __future__ import annotations
@@ -61,7 +64,8 @@ class Fault:
 
 
 KINDS = (
-    "nan", "grad", "spike", "gradspike", "oom", "signal", "crash", "die", "slow", "starve", "feed", "full", "room"
+    "nan", "grad", "spike", "gradspike", "oom", "signal", "crash", "die", "slow", "starve", "feed", "full", "room",
+    "sealed", "asked", "judged",
 )  # fmt: skip
 
 
@@ -96,6 +100,11 @@ def spoil(run: Any, faults: list[Fault]) -> None:
         for kind, act in BEFORE.items():
             if fault := now(kind):
                 act(fault)
+        if now("sealed"):
+            run.writer.drain()
+        if fault := now("asked"):
+            while len(run.mailbox._waiting) < int(fault.amount or 1):
+                time.sleep(0.01)
         if fault := now("starve"):
             pause_s = float(fault.amount or 0.05)
         if now("feed"):
@@ -115,6 +124,8 @@ def spoil(run: Any, faults: list[Fault]) -> None:
 
         loss = forward_loss(*args, **kwargs)
         if not stepping:
+            if fault := now("judged"):
+                _signal(fault)
             return loss
         if now("oom"):
             raise torch.OutOfMemoryError(
@@ -171,7 +182,7 @@ def main() -> int:
     from engine.train import life
 
     run_dir, *rest = sys.argv[1:]
-    faults = [Fault.parse(text) for text in rest if text != "--resume"]
+    faults = [Fault.parse(text) for text in rest if not text.startswith("--")]
     assemble = life.assemble
 
     def assembled(*args: Any, **kwargs: Any) -> Any:
@@ -181,7 +192,7 @@ def main() -> int:
 
     life.assemble = assembled
     try:
-        return life.run_engine(Path(run_dir), resume="--resume" in rest)
+        return life.run_engine(Path(run_dir), resume="--resume" in rest, paused="--paused" in rest)
     except SlotdeckError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code

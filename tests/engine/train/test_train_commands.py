@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from engine_run import EngineRun
+from faulty_engine import FaultyRun
 from patience import PATIENCE_S
 from raw_peer import RawPeer
 
@@ -34,8 +35,7 @@ from engine.protocol.verbs import parse_command
 def paused(tmp_path_factory: pytest.TempPathFactory, token_dir: Path) -> Iterator[EngineRun]:
     """One engine for the tests of this file, paused soon after it began; each test leaves it paused."""
     run = EngineRun(tmp_path_factory.mktemp("runs"), token_dir, "train.steps=1000000", "sample.prompt=def ")
-    run.start()
-    run.send("pause")
+    run.start_at(3)
     yield run
     assert run.end() == 0
 
@@ -143,7 +143,8 @@ def test_a_refusal_says_why_and_changes_nothing(paused: EngineRun, words: tuple[
 def test_what_was_accepted_behind_a_stop_is_refused_and_not_forgotten(
     tmp_path: Path, token_dir: Path
 ) -> None:
-    run = EngineRun(tmp_path, token_dir, "train.steps=1000000", "checkpoint.every=0").start()
+    run = FaultyRun(tmp_path, token_dir, "train.steps=1000000", "checkpoint.every=0").with_faults("asked@3:4")
+    run.start()
     with RawPeer(run.dir) as peer:
         peer.attach("hasty")
         for number, line in enumerate(["stop", "lr 1e-4", "note too late", "checkpoint"]):
@@ -177,9 +178,8 @@ def test_without_a_tokenizer_a_sample_is_refused_and_training_goes_on(
 
 
 def test_a_signal_cuts_an_evaluation_short(tmp_path: Path, token_dir: Path) -> None:
-    # The evaluation that a run begins with: thousands of batches here, so the signal comes before its end.
-    run = EngineRun(tmp_path, token_dir, "evaluate.tokens=60000", "evaluate.batch_size=1").start()
-    assert run.end() == 0
+    run = FaultyRun(tmp_path, token_dir, "evaluate.batch_size=1").with_faults("judged@0:SIGTERM")
+    assert run.run() == (0, "")
     assert not run.of(Evaluated)
     assert run.of(RunEnded)[-1].reason == "stopped by SIGTERM"
 
@@ -187,8 +187,8 @@ def test_a_signal_cuts_an_evaluation_short(tmp_path: Path, token_dir: Path) -> N
 def test_a_deleted_run_folder_ends_the_run_and_is_not_made_again(tmp_path: Path, token_dir: Path) -> None:
     run = EngineRun(tmp_path, token_dir, "train.steps=1000000", "checkpoint.every=5").start()
     run.wait_for_step(3)
-    shutil.rmtree(run.dir, ignore_errors=True)
-    shutil.rmtree(run.dir, ignore_errors=True)  # a checkpoint may have been renamed into it meanwhile
+    while run.dir.exists():  # a checkpoint may be renamed into it meanwhile
+        shutil.rmtree(run.dir, ignore_errors=True)
     assert run.process is not None
     assert run.process.wait(PATIENCE_S) == 1
     assert "is gone: deleted or moved" in run.process.communicate()[1]

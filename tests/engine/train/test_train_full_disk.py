@@ -49,7 +49,7 @@ def test_a_run_on_a_full_disk_trains_on_and_its_end_says_that_it_is_not_saved(
     tmp_path: Path, token_dir: Path
 ) -> None:
     run = FaultyRun(tmp_path, token_dir, "evaluate.every=0", "train.steps=80", "checkpoint.every=20")
-    code, errors = run.with_faults("full@30:400000").run()
+    code, errors = run.with_faults("sealed@29", "full@30:400000").run()
     assert code == 0, errors
     assert [saved.step for saved in run.of(CheckpointSaved)] == [20]
     (alarm,) = run.of(Alarm)

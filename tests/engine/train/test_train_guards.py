@@ -76,8 +76,7 @@ def test_a_run_that_blew_up_keeps_its_good_checkpoints_and_says_how_to_go_on(
         "evaluate.every=0",
         "guard.pause_after=0",
     )
-    run = EngineRun(tmp_path, token_dir, *sets).start()
-    run.send("pause")
+    run = EngineRun(tmp_path, token_dir, *sets).start_at(3)
     saved = run.send("checkpoint")
     run.send("lr", "1e9")
     run.step(100)
@@ -203,7 +202,7 @@ def test_a_spike_is_told_once_and_a_run_of_them_pauses_and_names_the_way_back(
     tmp_path: Path, token_dir: Path
 ) -> None:
     run = FaultyRun(tmp_path, token_dir, *QUIET)
-    run.with_faults("spike@30", "spike@60", "spike@62", "nan@64")
+    run.with_faults("spike@30", "spike@60", "sealed@61", "spike@62", "nan@64")
     run.start()
     run.wait_for(lambda events: any(isinstance(e, StateChanged) and e.state == "paused" for e in events))
     alarms = {alarm.code: alarm for alarm in run.of(Alarm)}

@@ -13,7 +13,6 @@ from engine.protocol.events import CommandAccepted, CommandApplied, CommandRefus
 from engine.runlog.parent import read_parent
 
 SETS = ["model.dropout=0.1", "train.steps=30", "checkpoint.every=5", "checkpoint.keep=9", "evaluate.every=0"]
-SETS += ["evaluate.tokens=8000", "evaluate.batch_size=1"]  # slow enough to pause before the first step
 
 
 @pytest.fixture
@@ -23,7 +22,10 @@ def slotdeck(tmp_path: Path) -> Slotdeck:
 
 
 def paused_at(step: int, tmp_path: Path, token_dir: Path, *sets: str) -> EngineRun:
-    return EngineRun(tmp_path / "runs", token_dir, *SETS, *sets).start().pause_at(step)
+    """With all that was due by then on the disk."""
+    run = EngineRun(tmp_path / "runs", token_dir, *SETS, *sets).start_at(step)
+    run.wait_sealed(*(f"step-{due:08d}" for due in range(5, step + 1, 5)))
+    return run
 
 
 def another(run_dir: Path) -> EngineRun:
@@ -48,6 +50,7 @@ def test_an_interactive_run_with_a_rollback_in_it_is_repeated_to_the_same_bits(
     run.send("lr", "x0.5")
     run.send("ban", "0")
     run.step(6)
+    run.wait_sealed("step-00000010")
     run.send("rollback", "10")
     run.wait_for(lambda _: bool(run.of(WentBack)))
     run.step(3)
@@ -85,12 +88,9 @@ def test_a_rerun_killed_before_its_commands_still_applies_them_at_their_steps(
     run.send("lr", "x0.1")
     run.finish()
     again = another(make_rerun(run.dir, []))
-    again.start()
-    again.send("pause")
+    again.start("--paused")
     again.kill()
-    again.start("--resume")
-    again.send("pause")
-    again.step(24 - again.send("note", "where").step)
+    again.start_at(24, "--resume")
     again.kill()
     assert again.run("--resume") == (0, "")
     assert again.sums("step-00000030") == run.sums("step-00000030")
@@ -101,6 +101,7 @@ def test_a_fork_unchanged_ends_where_its_parent_ends_killed_or_not(tmp_path: Pat
     run = paused_at(12, tmp_path, token_dir)
     run.send("rollback", "5")  # so that checkpoint 10 is of the second branch
     run.step(7)
+    run.wait_sealed("step-00000010.2")
     old = set((tmp_path / "runs").iterdir())
     for words, told in (
         (("10", "model.n_layer=6"), "model.n_layer is 4 in step-00000010.2 and cannot be 6"),
@@ -122,9 +123,7 @@ def test_a_fork_unchanged_ends_where_its_parent_ends_killed_or_not(tmp_path: Pat
     now = run.send("fork", "optim.lr=2e-3", "train.steps=13")
     assert isinstance(now, CommandApplied), now
     run.finish()
-    fork.start("--resume")
-    fork.send("pause")
-    fork.step(18 - fork.send("note", "where").step)
+    fork.start_at(18, "--resume")
     fork.kill()
     assert fork.run("--resume") == (0, "")
     assert fork.sums("step-00000030") == run.sums("step-00000030")

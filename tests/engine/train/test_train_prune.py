@@ -62,7 +62,8 @@ def test_pruned_killed_and_resumed_equals_the_uninterrupted_bit_for_bit(
     sets += ["prune.heal_steps=9", "prune.tolerance=1", "train.recompute=3"]
     whole, broken = (EngineRun(tmp_path, token_dir, *sets) for _ in range(2))
     for run in (whole, broken):
-        run.start().pause_at(9)
+        run.start_at(9)
+        run.wait_sealed("step-00000006")
         if run is broken:  # a dry run more or less makes no difference
             assert isinstance(run.send("prune", "amount=1", "dry_run=yes"), CommandApplied)
         applied = run.send("prune", "3,block.1", "trial=no")
@@ -109,9 +110,7 @@ def test_a_trial_changes_nothing_until_it_is_done_and_then_the_engine_prunes_and
 ) -> None:
     sets = [*SETS, "train.steps=1000000", "checkpoint.every=0", "evaluate.every=0"]
     sets += ["prune.heal_steps=2", "prune.tolerance=0"]
-    run = EngineRun(tmp_path, token_dir, *sets).start()
-    run.wait_for_step(300)  # by then each block is worth something
-    run.send("pause")
+    run = EngineRun(tmp_path, token_dir, *sets).start_at(300)  # by then each block is worth something
     run.send("lr", "0")  # so that nothing heals
     assert refusal(run, "prune", "block.7").startswith("no slot 'block.7'")
     for amount in ("4", "99"):

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 from engine_run import EngineRun
+from faulty_engine import FaultyRun
+from patience import PATIENCE_S
 from time_left import check_time_left
 
 from engine.data.shard_format import HEADER_BYTES, unpack
-from engine.protocol.events import Alarm, CommandApplied, LogLine, RunEnded, RunStarted, StepReport
+from engine.protocol.events import (
+    Alarm,
+    CheckpointSaved,
+    CommandApplied,
+    LogLine,
+    RunEnded,
+    RunStarted,
+    StepReport,
+)
 
 DROPOUT = "model.dropout=0.1"
 """So that the global generator matters."""
@@ -20,17 +31,17 @@ DROPOUT = "model.dropout=0.1"
 def test_killed_and_resumed_ends_in_the_same_bits_as_uninterrupted(tmp_path: Path, token_dir: Path) -> None:
     whole = EngineRun(tmp_path, token_dir, DROPOUT, "checkpoint.every=10")
     assert whole.run() == (0, "")
-    broken = EngineRun(tmp_path, token_dir, DROPOUT, "checkpoint.every=10").start()
-    broken.wait_for_step(25)
-    broken.kill()
-    last_told = broken.of(StepReport)[-1].step
-    assert broken.run("--resume") == (0, "")
+    broken = FaultyRun(tmp_path, token_dir, DROPOUT, "checkpoint.every=10").with_faults("die@27").start_at(25)
+    broken.wait_sealed("step-00000020")
+    broken.send("resume")
+    assert broken.process is not None
+    assert broken.process.wait(PATIENCE_S) == -signal.SIGKILL
+    broken.process.communicate()
+    assert broken.with_faults().run("--resume") == (0, "")
     assert broken.sums("step-00000060") == whole.sums("step-00000060")
     first, again = broken.of(RunStarted)
-    assert again.step in (20, 30, 40, 50)
-    assert again.resumed_from == f"step-{again.step:08d}"
-    repeats = last_told > again.step  # not when the kill came right after a checkpoint
-    assert again.branch == first.branch + repeats, "steps that repeat are on a branch of their own"
+    assert (again.step, again.resumed_from) == (20, "step-00000020")
+    assert again.branch == first.branch + 1, "steps that repeat are on a branch of their own"
     assert broken.of(StepReport)[-1].step == 60
 
 
@@ -43,13 +54,10 @@ def test_micro_batch_recomputation_and_precision_changed_live_survive_a_kill_bit
         "optim.gate_l1=0.01",
         "train.recompute=1",
         "train.batch=auto",
-        "evaluate.tokens=8000",
-        "evaluate.batch_size=1",
     ]
     whole, broken = (EngineRun(tmp_path, token_dir, *sets) for _ in range(2))
     for run in (whole, broken):
-        run.start().send("pause")
-        run.step(13 - run.send("note", "where").step)
+        run.start_at(13)
         assert run.send("batch", "auto").after == "4 x 1"
         changes = [run.send("batch", "2"), run.send("recompute", "3"), run.send("precision", "bf16")]
         assert [(c.before, c.after) for c in changes] == [
@@ -58,13 +66,11 @@ def test_micro_batch_recomputation_and_precision_changed_live_survive_a_kill_bit
             ("fp32", "bf16"),
         ]
         run.step(12)
+    broken.wait_sealed("step-00000010", "step-00000020")
     broken.kill()
     shutil.rmtree(broken.dir / "checkpoints" / "step-00000020")  # as if it had been killed before 20
     assert broken.run("--resume") == (0, "")
-    whole.send("resume")
-    assert whole.process is not None
-    assert whole.process.wait(60) == 0
-    whole.process.communicate()
+    whole.finish()
     assert broken.sums("step-00000040") == whole.sums("step-00000040")
     assert any("micro-batch 4 fits" in line.text for line in whole.of(LogLine))
     for run in (whole, broken):
@@ -85,9 +91,9 @@ def test_commands_after_the_checkpoint_are_applied_again_at_their_steps(
     tmp_path: Path, token_dir: Path
 ) -> None:
     sets = ("checkpoint.every=0", "train.steps=300", "evaluate.every=0")
-    run = EngineRun(tmp_path, token_dir, *sets).start()
-    run.send("pause")
+    run = EngineRun(tmp_path, token_dir, *sets).start_at(3)
     run.send("checkpoint")
+    run.wait_sealed("step-00000003")
     run.step(5)
     pinned = run.send("pin", "1", "until=+50")
     run.send("lr", "1e-4")
@@ -101,7 +107,7 @@ def test_commands_after_the_checkpoint_are_applied_again_at_their_steps(
 
 def test_a_damaged_newest_checkpoint_is_set_aside_and_said_so(tmp_path: Path, token_dir: Path) -> None:
     run = EngineRun(tmp_path, token_dir, "checkpoint.every=20", "train.steps=1000000").start()
-    run.wait_for_step(45)
+    run.wait_for(lambda _: len(run.of(CheckpointSaved)) >= 2)
     run.kill()
     newest = max((run.dir / "checkpoints").glob("step-*"))
     with (newest / "model.safetensors").open("r+b") as file:
@@ -142,7 +148,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again_and_says_so(
     run.start("--resume")
     run.send("stop")
     assert run.process is not None
-    assert run.process.wait(60) == 0
+    assert run.process.wait(PATIENCE_S) == 0
     run.process.communicate()
     assert run.of(Alarm)[0].code == "no-checkpoint"
     assert run.of(RunStarted)[-1].branch == 1
@@ -157,16 +163,13 @@ def set_steps(run: EngineRun, steps: int) -> None:
 
 def test_a_command_still_to_be_repeated_survives_a_second_stop(tmp_path: Path, token_dir: Path) -> None:
     sets = ["optim.schedule=constant", "slots.policy=random", "checkpoint.every=10", "checkpoint.keep=9"]
-    sets += ["evaluate.every=0", "evaluate.tokens=8000", "evaluate.batch_size=1"]  # slow enough to pause at 0
+    sets += ["evaluate.every=0"]
     whole, broken = (EngineRun(tmp_path, token_dir, *sets) for _ in range(2))
     for run in (whole, broken):
-        run.start().send("pause")
-        run.step(44 - run.send("note", "where").step)
+        run.start_at(44)
         run.send("ban", "2")
-    whole.send("resume")
-    assert whole.process is not None
-    assert whole.process.wait(60) == 0
-    whole.process.communicate()
+    whole.finish()
+    broken.wait_sealed("step-00000020", "step-00000030", "step-00000040")
     broken.kill()
     for name in ("step-00000030", "step-00000040"):
         shutil.rmtree(broken.dir / "checkpoints" / name)

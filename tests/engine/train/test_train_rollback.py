@@ -29,12 +29,13 @@ SETS = (
     "checkpoint.every=10",
     "evaluate.every=0",
 )
-FIRST_EVALUATION = ("evaluate.tokens=8000", "evaluate.batch_size=1")
-"""Slow enough to be paused before the first step."""
 
 
 def paused_at(step: int, tmp_path: Path, token_dir: Path, *sets: str) -> EngineRun:
-    return EngineRun(tmp_path, token_dir, *SETS, *FIRST_EVALUATION, *sets).start().pause_at(step)
+    """With all that was due by then on the disk."""
+    run = EngineRun(tmp_path, token_dir, *SETS, *sets).start_at(step)
+    run.wait_sealed(*(f"step-{due:08d}" for due in range(10, step + 1, 10)))
+    return run
 
 
 def applied(answer: object) -> CommandApplied:
@@ -73,6 +74,7 @@ def test_a_rolled_back_run_ends_in_the_bits_of_one_that_never_went_wrong_killed_
     for run in (straight, live, broken):
         run.send("pin", "1", "duty=0.5")
     broken.step(7)
+    broken.wait_sealed("step-00000020.2")
     broken.kill()  # at 22 of the new branch, 20 of it saved
     assert broken.run("--resume") == (0, "")
     live.finish()
@@ -90,12 +92,12 @@ def test_killed_right_after_going_back_it_resumes_there_and_not_on_what_was_left
     run = paused_at(15, tmp_path, token_dir, "train.steps=60")
     run.send("ban", "2")
     run.step(10)
+    run.wait_sealed("step-00000020")
     went_back(run, "")
     went_back(run, "step-00000010")
     run.kill()
     before = len(run.events())
-    run.start("--resume")
-    run.send("pause")
+    run.start("--resume", "--paused")
     started = run.of(RunStarted)[-1]
     assert (started.resumed_from, started.step, started.branch) == ("step-00000010", 10, 2)
     assert not [e for e in run.events()[before:] if isinstance(e, CommandApplied) and e.verb == "ban"]
