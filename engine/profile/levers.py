@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from engine.profile import block_bytes as block
 from engine.profile.derive import train_seq_len
 from engine.profile.schema import Profile
+from engine.units import format_figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ def _of_activations(now: Situation) -> Iterator[Lever]:
             f"{extra} of {now.slots} forward passes more: about {extra / now.slots / 3:.0%} more block work"
         )
         if now.block_forward_ms is not None:
-            cost += f", {max(0, extra) * now.block_forward_ms:.3g} ms a step"
+            cost += f", {format_figure(max(0, extra) * now.block_forward_ms)} ms a step"
         yield Lever(
             f"recompute {count} block" + "s" * (count != 1), max(0, saves), False,
             "a recomputed block keeps its input, and one of them at a time its activations", cost,
@@ -225,7 +226,7 @@ def _of_a_slot(now: Situation) -> Iterator[Lever]:
     blocks = min(now.working, now.slots)
     activations = int(min(block_activations(now, now.recompute), now.activations) / blocks) if blocks else 0
     last = "the last slot stays" if now.slots < 2 else ""
-    less = f", {now.block_ms:.3g} ms a step less" if now.block_ms is not None else ""
+    less = f", {format_figure(now.block_ms)} ms a step less" if now.block_ms is not None else ""
     yield Lever(
         f"freeze {now.slot}", gradient + (states if now.device == "cuda" else 0), False,
         "no gradient; on a GPU its states wait in host memory, on a CPU that is the same memory",

@@ -90,7 +90,7 @@ SAID = {
     "connecting": "",
     "link-lost": "! link lost since 09:01:00: the engine closed the line; trying again",
     "restarting": "! link lost since 09:01:00; engine restarting (2 of 3) in 4 s",
-    "killed": "! 09:01:00 engine killed after step 1,200; go on with: slotdeck resume 20261121-090000-demo-3f2a",
+    "killed": "! engine killed after step 1,200, last told at 09:00:36; go on with: slotdeck resume 20261121-090000-demo-3f2a",  # noqa: E501
     "finished": "✓ finished at step 1,200: all 1,200 steps done",
     "stopped": "■ stopped at step 1,200: stopped by ada@box7; go on with: slotdeck resume 20261121-090000-demo-3f2a",
     "failed": "! 09:00:41 failed at step 1,200: out of memory at step 1200 with micro-batches of one sequence; resume with --set train.recompute=8, or take a smaller model or shorter sequences",  # noqa: E501

@@ -44,6 +44,16 @@ def scientific(value: float, decimals: int = 1) -> str:
     return f"{value:.{decimals}e}".replace("e-0", "e-").replace("e+0", "e+")
 
 
+def thousands(value: float) -> str:
+    """`12,345`."""
+    return f"{value:,.0f}"
+
+
+def shortest(value: float) -> str:
+    """At most two decimals, none that say nothing: `8`, `5.75`."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
 def rate(value: float | None) -> str:
     """Seven characters and the unit: ` 12,345 tok/s`."""
     if value is None:
@@ -52,8 +62,12 @@ def rate(value: float | None) -> str:
 
 
 def size(num_bytes: float | None) -> str:
-    """Nine characters: ` 6.31 MiB`, `  976 KiB`."""
-    return format_bytes(num_bytes).rjust(9)
+    """Nine characters, three digits: ` 6.30 MiB`, `  976 KiB`; bytes alone and `n/a` as they are."""
+    number, _, unit = format_bytes(num_bytes).partition(" ")
+    missing = 3 - sum(char.isdigit() for char in number)
+    if unit not in ("", "B") and missing > 0:
+        number += "." * ("." not in number) + "0" * missing
+    return f"{number} {unit}".strip().rjust(9)
 
 
 def percent(value: float | None) -> str:

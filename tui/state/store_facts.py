@@ -127,7 +127,8 @@ class StoreFacts:
 
         Neither a pause counts, nor a task that stops them, such as an evaluation, nor a silence.
         """
-        if self.report is None or self.report.eta_s is None or self.ended is not None:
+        over = self.ended is not None or self.link.status == "ended"  # killed, the log just ends
+        if self.report is None or self.report.eta_s is None or over:
             return None
         if self.state != "running" or self.link.status in AWAY:
             return self.report.eta_s

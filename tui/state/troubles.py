@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from math import inf
+from typing import TYPE_CHECKING, Any, Literal
 
 from engine.protocol import events as e
 from engine.text import one_line
 
 if TYPE_CHECKING:
     from tui.state.store import RunStore
+
+When = Literal["at", "since", "last told at"]
 
 INFO, WARNING, ERROR = "info", "warning", "error"
 
@@ -102,8 +105,8 @@ class Trouble:
     seq: int = 0
     """Of the newest event about it; 0: it lasts until it is over and cannot be put away."""
     times: int = 1
-    lasting: bool = False
-    """A state, told with `since`, rather than something that happened."""
+    when: When = "at"
+    """`since`: a state, not something that happened. `last told at`: nobody knows when it happened."""
 
 
 class Alarms(dict[str, Trouble]):
@@ -114,9 +117,10 @@ class Alarms(dict[str, Trouble]):
         before = self.pop(alarm.code, None)
         message = one_line(alarm.message, 400).replace(" -> ", " → ")
         name = ALARM_NAMES.get(alarm.code, "")
+        when: When = "since" if alarm.code in LASTING else "at"
         now = Trouble(
             name or message, alarm.level if alarm.level in (WARNING, ERROR) else INFO, wall_s,
-            message if name else "", one_line(alarm.remedy, 400), alarm.code, seq, lasting=alarm.code in LASTING,
+            message if name else "", one_line(alarm.remedy, 400), alarm.code, seq, when=when,
         )  # fmt: skip
         self[alarm.code] = (
             now if before is None else replace(now, since_s=before.since_s, times=before.times + 1)
@@ -144,9 +148,9 @@ def troubles(store: RunStore, client_id: str = "", read_to: int = 0) -> list[Tro
     status = store.hardware.gpu_status if store.hardware is not None else ""
     if status.startswith("sampler lost") and not {"gpu-unread", "gpu-lost"} & store.open_alarms.keys():
         found.append(
-            Trouble("GPU readings lost", WARNING, store.gpu_lost_wall_s, one_line(status), lasting=True)
+            Trouble("GPU readings lost", WARNING, store.gpu_lost_wall_s, one_line(status), when="since")
         )
-    return sorted(found, key=lambda trouble: (trouble.since_s, trouble.seq), reverse=True)
+    return sorted(found, key=lambda trouble: (trouble.since_s, trouble.seq or inf), reverse=True)
 
 
 def _line(store: RunStore) -> list[Trouble]:
@@ -154,15 +158,18 @@ def _line(store: RunStore) -> list[Trouble]:
     link, ended = store.link, store.ended
     detail, remedy = one_line(link.detail, 400), one_line(link.remedy, 400)
     if link.status == "restarting":
-        return [Trouble("link lost", WARNING, link.since_wall_s, "", detail, lasting=True)]
+        return [Trouble("link lost", WARNING, link.since_wall_s, "", detail, when="since")]
     if link.status in LINK_NAMES:
         remedy = remedy or ("trying again" if link.status == "lost" else "")
-        return [Trouble(LINK_NAMES[link.status], ERROR, link.since_wall_s, detail, remedy, lasting=True)]
+        return [Trouble(LINK_NAMES[link.status], ERROR, link.since_wall_s, detail, remedy, when="since")]
     if ended is not None and ended.outcome == "failed":
         said, remedy = one_line(ended.reason, 400), one_line(ended.remedy, 400)
         return [Trouble(f"failed at step {ended.step:,}", ERROR, store.ended_wall_s, said, remedy)]
     if ended is None and link.status == "ended":
-        return [Trouble(detail or "engine ended", ERROR, link.since_wall_s, "", remedy)]
+        name = detail or "engine ended"
+        if not store.wall_s:
+            return [Trouble(name, ERROR, link.since_wall_s, "", remedy)]
+        return [Trouble(name, ERROR, store.wall_s, "", remedy, when="last told at")]
     return []
 
 

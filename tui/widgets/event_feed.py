@@ -68,7 +68,7 @@ class EventFeed(Lines[FeedView]):
         indent = len(when) + len(step) + 2
         lines = [line.plain for line in Content(item.text).wrap(max(width - indent, 8))]
         if len(lines) > LINES:
-            lines = [*lines[: LINES - 1], set_cell_size(lines[LINES - 1], max(width - indent - 1, 7)) + "…"]
+            lines = [*lines[: LINES - 1], _broken_off(lines[LINES - 1], max(width - indent, 8))]
         first: Pieces = [(when + step, muted), (f"{item.glyph} ", look), (lines[0], ink)]
         return [first, *([(" " * indent, muted), (line, ink)] for line in lines[1:])]
 
@@ -77,5 +77,9 @@ def _begun(rows: list[Pieces], room: int, width: int) -> list[Pieces]:
     """As many as there is room for, from the first, so that the time and the mark are seen."""
     *kept, last = rows[:room]
     text, ink = last[-1]
-    left = width - length(last[:-1]) - 1
-    return [*kept, [*last[:-1], (f"{set_cell_size(text, left) if cell_len(text) > left else text}…", ink)]]
+    return [*kept, [*last[:-1], (_broken_off(text, width - length(last[:-1])), ink)]]
+
+
+def _broken_off(text: str, cells: int) -> str:
+    """With an ellipsis at its end, in at most so many cells."""
+    return (set_cell_size(text, cells - 1) if cell_len(text) >= cells else text).rstrip() + "…"

@@ -9,14 +9,20 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import ClassVar
 
+from rich.style import Style
 from textual.events import Click, MouseScrollDown, MouseScrollUp
 
 from engine.profile.levers import Lever
 from tui.messages import LeverPicked, LeverPulled
 from tui.state.formatting import fit, padded, size
-from tui.widgets.lines import Lines, Pieces
+from tui.widgets.gauge import meter
+from tui.widgets.lines import Lines, Pieces, length
 
-NAME, SHARE, KNOWN = 20, 5, 8
+NAME, SAVES, SHARE, KNOWN, HOW = 20, 9, 5, 8, 32
+METER, METER_FROM = 16, 104
+"""Columns of a meter of the share, and those of a table that has room for it."""
+COST_FROM = 150
+"""Columns from which what each costs stands in its row."""
 WHY_FROM = 16
 """Rows from which the selected lever's formula is told too, and a blank row stands above."""
 WRAPPED_BELOW = 116
@@ -40,7 +46,7 @@ class LeverTable(Lines[LeverTableView]):
     """Draws a `LeverTableView`."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"lever-table--{name}" for name in ("title", "plain", "quiet", "selected", "saves")
+        f"lever-table--{name}" for name in ("title", "plain", "quiet", "selected", "saves", "track")
     }
     DEFAULT_CSS = """
     LeverTable > .lever-table--title { color: $quiet; }
@@ -48,6 +54,7 @@ class LeverTable(Lines[LeverTableView]):
     LeverTable > .lever-table--quiet { color: $quiet; }
     LeverTable > .lever-table--selected { color: $foreground; background: $panel; text-style: bold; }
     LeverTable > .lever-table--saves { color: $accent; }
+    LeverTable > .lever-table--track { color: $foreground 20%; }
     """
 
     first = 0
@@ -60,7 +67,9 @@ class LeverTable(Lines[LeverTableView]):
         rows = max(1, height - 1 - len(explained))
         self.first = min(max(self.first, view.selected - rows + 1), view.selected)
         shown = view.levers[self.first : self.first + rows]
-        titles = f"  {'lever':<{NAME}} {'saves':>9} {'of it':>{SHARE}}  {'known':<{KNOWN}}how"
+        gap = " " * ((METER + 2) * (width >= METER_FROM))
+        how = padded("how", HOW) + "cost" if width >= COST_FROM else "how"
+        titles = f"  {'lever':<{NAME}} {'saves':>{SAVES}} {'share':>{SHARE}}  {gap}{'known':<{KNOWN}}{how}"
         last = self.first + len(shown)
         place = f"{self.first + 1}-{last} of {len(view.levers)}" if len(shown) < len(view.levers) else ""
         out: list[Pieces] = [[(padded(titles, width - 12) + f"{place:>12}", self.look("title"))]]
@@ -93,24 +102,36 @@ class LeverTable(Lines[LeverTableView]):
 
     def _row(self, view: LeverTableView, lever: Lever, chosen: bool, width: int) -> Pieces:
         plain = self.look("selected" if chosen else "quiet" if lever.blocked else "plain")
-        saves = "–" if lever.blocked else size(lever.saves_bytes).strip()
-        share = f"{lever.saves_bytes / view.held_bytes:.0%}" if view.held_bytes and not lever.blocked else ""
-        known = "" if lever.blocked else "counted" if lever.counted else "about"
-        how = lever.blocked or lever.verb or f"--set {lever.setting}"
+        saves, share, known, how = "–", "", "", lever.blocked
         row: Pieces = [(("▸ " if chosen else "  ") + f"{padded(lever.name, NAME)} ", plain)]
-        row.append((f"{saves:>9}", plain if chosen or lever.blocked else self.look("saves")))
-        rest = f" {share:>{SHARE}}  {known:<{KNOWN}}{how}"
-        room = width - 2 - NAME - 1 - 9
+        if not lever.blocked:
+            saves, known = size(lever.saves_bytes).strip(), "counted" if lever.counted else "about"
+            share = f"{lever.saves_bytes / view.held_bytes:.0%}" if view.held_bytes else ""
+            how = lever.verb or f"--set {lever.setting}"
+        row.append((f"{saves:>{SAVES}}", plain if chosen or lever.blocked else self.look("saves")))
+        row.append((f" {share:>{SHARE}}  ", plain))
+        if width >= METER_FROM:
+            row += [*self._meter(view, lever, plain), ("  ", plain)]
+        if width >= COST_FROM and not lever.blocked:
+            how = padded(how, HOW) + lever.cost
+        rest, room = f"{known:<{KNOWN}}{how}", width - length(row)
         return [*row, (padded(rest, room) if chosen else fit(rest, room), plain)]
 
+    def _meter(self, view: LeverTableView, lever: Lever, plain: Style) -> Pieces:
+        """The share as a bar, on the ground of its row."""
+        if lever.blocked or not view.held_bytes:
+            return [(" " * METER, plain)]
+        ink, track = (plain + Style(color=self.look(name).color) for name in ("saves", "track"))
+        return meter(lever.saves_bytes / view.held_bytes, METER, ink, track)
+
     def _explained(self, view: LeverTableView, width: int, height: int) -> list[Pieces]:
-        """Why it saves, what it costs, and what enter does: as many rows for one lever as for any other."""
+        """Why it saves, what it costs where its row does not say, and what enter does; as many rows for each lever."""
         if not view.levers:
             return []
         lever, plain, quiet = view.levers[view.selected], self.look("plain"), self.look("quiet")
         tall, lines = height >= WHY_FROM, 2 if width < WRAPPED_BELOW else 1
         why = _wrapped(f"why: {lever.how_known}", width, lines) if tall else []
-        costs = _wrapped(f"costs {lever.cost}", width, lines)
+        costs = _wrapped(f"cost: {lever.cost}", width, lines) if width < COST_FROM else []
         enter = (fit(f"enter {view.how}", width), plain)
         return [*[[]] * tall, *([(row, quiet)] for row in why), *([(row, plain)] for row in costs), [enter]]
 

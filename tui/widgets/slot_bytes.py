@@ -10,6 +10,9 @@ from tui.state.formatting import fit, size
 from tui.widgets.block_chart import block_rows
 from tui.widgets.lines import Lines, Pieces
 
+WIDEST = 10
+"""Columns of a slot, its gap included."""
+
 
 @dataclass(frozen=True, slots=True)
 class SlotBytesView:
@@ -26,7 +29,7 @@ class SlotBytes(Lines[SlotBytesView]):
     DEFAULT_CSS = """
     SlotBytes > .slot-bytes--title { color: $foreground; text-style: bold; }
     SlotBytes > .slot-bytes--quiet { color: $quiet; }
-    SlotBytes > .slot-bytes--bars { color: $primary; }
+    SlotBytes > .slot-bytes--bars { color: $foreground 60%; }
     """
 
     def draw(self, view: SlotBytesView, width: int, height: int) -> list[Pieces]:
@@ -40,7 +43,7 @@ class SlotBytes(Lines[SlotBytesView]):
         wishes = (f"  {each}, stem {size(max(0, stem)).strip()}", f"  {each}")
         said = next((wish for wish in wishes if len(wish) <= width - 7), wishes[-1])
         merged = -(-len(held) // max(1, width))
-        cell = max(1, min(6, width // len(held)))
+        cell = max(1, min(WIDEST, width // len(held)))
         ink = cell - 1 if cell >= 3 else cell
         bars = [max(held[first : first + merged]) for first in range(0, len(held), merged)]
         values = [float(value) if x < ink else None for value in bars for x in range(cell)]

@@ -64,7 +64,7 @@ def _effect(slot: SlotFacts) -> str:
 
 def _effect_at(slot: SlotFacts) -> str:
     if slot.effect is None:
-        return "not measured: B"
+        return "not measured"
     return f"{_effect(slot)} @{slot.effect.step:,}"
 
 

@@ -20,10 +20,10 @@ LABEL = 7
 """Columns of a curve's name."""
 FIGURE = 8
 """Columns of its newest value."""
-TALLEST = 5
+TALLEST = 8
 """Rows of a curve."""
 BESIDE_FROM = 110
-"""Columns from which what happened stands beside the curves and not below them."""
+"""Columns from which what was done stands beside the curves and not below them."""
 LETTERS = {"pin": "P", "ban": "B", "forward": "f"}
 
 
@@ -86,7 +86,7 @@ class SlotDetail(Lines[SlotDetailView]):
         left = height - len(out)
         if left < 2:
             return out
-        if width >= BESIDE_FROM:
+        if width >= BESIDE_FROM and view.story:
             curves = self._curves(view, width * 3 // 5, left)
             story: list[Pieces] = [[("what was done with it", quiet)]]
             story += self._story(view, width - width * 3 // 5 - 3, left - 1)

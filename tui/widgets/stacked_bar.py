@@ -12,7 +12,7 @@ from typing import ClassVar
 from engine.protocol.events import MemorySplit
 from tui.state.formatting import size
 from tui.state.memory_history import OWN, own_bytes
-from tui.widgets.lines import Lines, Pieces, justified, length
+from tui.widgets.lines import Lines, Pieces, justified
 
 PARTS = (*OWN, "other", "free")
 LETTERS = {
@@ -75,14 +75,11 @@ class StackedBar(Lines[MemoryView]):
     StackedBar { height: auto; min-height: 2; }
     StackedBar > .stacked-bar--title { color: $foreground; text-style: bold; }
     StackedBar > .stacked-bar--muted { color: $text-muted; }
-    StackedBar > .stacked-bar--weights { background: $primary; color: auto; }
-    StackedBar > .stacked-bar--gradients { background: $success; color: auto; }
-    StackedBar > .stacked-bar--optimizer { background: $warning; color: auto; }
-    StackedBar > .stacked-bar--activations { background: $error; color: auto; }
-    StackedBar > .stacked-bar--cache { background: $secondary; color: auto; }
     StackedBar > .stacked-bar--other { background: $foreground 40%; color: auto; }
     StackedBar > .stacked-bar--free { background: $foreground 10%; color: $text-muted; }
-    """
+    """ + "\n".join(
+        f"StackedBar > .stacked-bar--{name} {{ background: $memory-{name}; color: #ffffff; }}" for name in OWN
+    )
 
     def rows_wanted(self, view: MemoryView, width: int) -> int:
         return 2 + len(self._legend(view.parts, width, 3))
@@ -116,25 +113,30 @@ class StackedBar(Lines[MemoryView]):
         return row
 
     def _legend(self, parts: list[tuple[str, int]], width: int, lines: int) -> list[Pieces]:
-        """In columns, with as much of the names as fits into `lines`."""
-        muted = self.look("muted")
+        """One row where that holds all, else in columns; with as much of the names as fits into `lines`."""
         out: list[Pieces] = []
-        for names in ({}, SHORT, LETTERS):
-            words = [f" {names.get(name, name)} {size(n).strip()}" for name, n in parts]
-            if names is LETTERS:
-                words = [f" {size(n).strip()}" for _, n in parts]
-            column = max((len(word) for word in words), default=0) + 3
-            per_line = max(1, (width + 2) // column)
-            out = []
-            for first in range(0, len(parts), per_line):
-                row: Pieces = []
-                for (name, _), word in list(zip(parts, words, strict=True))[first : first + per_line]:
-                    row.append((" " * (-length(row) % column), muted))
-                    row += [(LETTERS[name], self.look(name)), (word, muted)]
-                out.append(row)
+        for names in ({}, SHORT, dict.fromkeys(LETTERS, "")):
+            words = [
+                f"{' ' * bool(word)}{word} {size(num_bytes).strip():<8}"
+                for word, num_bytes in ((names.get(name, name), num_bytes) for name, num_bytes in parts)
+            ]
+            letters = [name for name, _ in parts]
+            widths = [len(word) + 3 for word in words]
+            if sum(widths) - 2 > width:
+                widths = [max(widths)] * len(widths)
+            per_line = max(1, len(words) if sum(widths) - 2 <= width else (width + 2) // widths[0])
+            entries = list(zip(letters, words, widths, strict=True))
+            out = [self._legend_row(entries[at : at + per_line]) for at in range(0, len(entries), per_line)]
             if len(out) <= lines:
                 break
         return out[: max(lines, 0)]
+
+    def _legend_row(self, entries: list[tuple[str, str, int]]) -> Pieces:
+        muted = self.look("muted")
+        row: Pieces = []
+        for name, word, columns in entries:
+            row += [(LETTERS[name], self.look(name)), (word.ljust(columns - 1), muted)]
+        return row
 
 
 def shares(amounts: list[int], width: int) -> list[int]:

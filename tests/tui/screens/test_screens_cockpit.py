@@ -13,6 +13,7 @@ from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.log.page import LogScreen
 from tui.screens.log.rows import LogRows
+from tui.state.formatting import clock
 
 
 @pytest.fixture(scope="module")
@@ -167,9 +168,15 @@ async def test_an_ended_run_says_how_it_ended(tmp_path):
 
 async def test_a_killed_run_says_how_to_go_on(run_dir):
     app, link = still_deck(run_dir, "ended", "engine killed after step 1,200; slotdeck resume demo")
-    async for _ in pressed(app, link):
+    async for pilot in pressed(app, link):
         assert "✗ killed" in text_of(app, "#heading")
         assert "slotdeck resume demo" in text_of(app, "#notice")
+        assert "eta n/a" in text_of(app, "#readout")
+        await pilot.press("f")
+        await settle(pilot)
+        told = clock(app.screen.store.wall_s)
+        now = app.screen.query_one("#log-now", Static).content.plain
+        assert f"last told at {told}" in now, "nobody knows when it died"
 
 
 async def test_an_alarm_stays_in_sight_until_it_is_put_away(run_dir):

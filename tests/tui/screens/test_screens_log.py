@@ -108,7 +108,11 @@ async def test_filters_by_key_and_by_mouse(run_dir):
     async for pilot in opened(app, link, "f"):
         await pilot.press("tab")
         await settle(pilot)
-        assert "‹commands›" in app.screen.query_one("#log-kinds").text
+        kinds = app.screen.query_one("#log-kinds").render()
+        reversed_ = [
+            kinds.plain[span.start : span.end] for span in kinds.spans if "reverse" in str(span.style)
+        ]
+        assert reversed_ == ["commands"], "the chosen kind shows without colours"
         assert all("applied" in line or "refused" in line for line in lines(app).splitlines())
         await pilot.press("l", "l")
         await settle(pilot)

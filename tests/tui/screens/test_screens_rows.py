@@ -125,6 +125,15 @@ def test_a_request_nobody_answers_says_so():
     assert rows[0].plain.endswith("no answer for 50 s")
 
 
+@pytest.mark.parametrize(("width", "said"), [(60, "at step "), (46, "step "), (30, "")])
+def test_the_step_is_told_alike_in_every_row(width, said):
+    texts = ("pin block.2", "note the mean duty rises from here and stays there")
+    lives = [CommandLife(text, text, "applied", step=137) for text in texts]
+    rows = [row.plain for row in command_rows(lives, width, 10, 100.0)]
+    assert all(row.endswith(f" {said}137") for row in rows), rows
+    assert "at step" not in rows[0] or "at step" in rows[1]
+
+
 def test_refusals_wrap_in_a_narrow_panel():
     life = CommandLife(
         "4", "ban block.99", "refused", reason="no slot block.99", remedy="use block.0 to block.11"

@@ -77,5 +77,8 @@ def test_times_and_sizes() -> None:
     assert formatting.countdown(3729) == " 1:02:09"
     assert formatting.countdown(None) == "     n/a"
     assert formatting.percent(None) == " n/a"
+    sizes = [formatting.size(n) for n in (None, 12, 976 << 10, 24 << 20, 8 << 30, 1536 << 10)]
+    assert sizes == ["      n/a", "     12 B", "  976 KiB", " 24.0 MiB", " 8.00 GiB", " 1.50 MiB"]
+    assert [formatting.shortest(n) for n in (8.0, 5.75, 0.0, 5.7312)] == ["8", "5.75", "0", "5.73"]
     assert formatting.duty(0.5) == "1/2"
     assert formatting.fit("abcdef", 4) == "abc…"

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from deck_app import until
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 from told_run import told_store
@@ -15,10 +16,11 @@ from engine.protocol.events import MemorySplit, SlotRow
 from tui.state.curves.curve import Columns
 from tui.state.curves.series import Series
 from tui.state.formatting import fixed
+from tui.state.log.feed import FeedItem
 from tui.state.slots.history import SlotTick
+from tui.theme import THEMES
 from tui.widgets.axes import Span, grown, label, log_ticks, ticks
 from tui.widgets.braille import Canvas
-from tui.theme import THEMES
 from tui.widgets.chart import Chart, ChartView, Mark, Plotted
 from tui.widgets.event_feed import EventFeed, FeedView
 from tui.widgets.lines import Lines
@@ -48,11 +50,11 @@ class Alone(App[None]):
         super().__init__()
         self.widget = widget
 
-    def compose(self) -> ComposeResult:
-        yield self.widget
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return THEMES[0].variables
 
+    def compose(self) -> ComposeResult:
+        yield self.widget
 
 
 def rows_of(widget: Lines[Any]) -> list[str]:
@@ -109,12 +111,10 @@ async def test_a_new_theme_and_a_new_size_are_drawn_afresh() -> None:
         await pilot.pause()
         dark = chart.render_line(0)
         app.theme = "textual-light"
-        await pilot.pause()
+        await until(pilot, lambda: chart.render_line(0) != dark)
         assert chart.render_line(0).text == dark.text
-        assert chart.render_line(0) != dark
         await pilot.resize_terminal(40, 10)
-        await pilot.pause()
-        assert [len(row) for row in rows_of(chart)] == [40] * 10
+        await until(pilot, lambda: [len(row) for row in rows_of(chart)] == [40] * 10)
 
 
 async def test_old_dots_stay_while_the_run_goes_on() -> None:
@@ -141,6 +141,42 @@ async def test_the_legend_shows_the_newest_values_and_the_axis_the_marks() -> No
         assert fixed(loss.last) in rows[0]
         assert rows[-2][7 + int(412 / 600 * 93)] == "▲"
         assert rows[-2][7 + int(200 / 600 * 93)] == "◆"
+
+
+async def test_actions_alarms_and_checkpoints_stand_on_the_curve() -> None:
+    chart, series = Chart(), falling(500)
+    marks = (Mark(100, "checkpoint"), Mark(200, "alarm"), Mark(300, "action"), Mark(300, "checkpoint"))
+    async with Alone(chart).run_test(size=(100, 30)) as pilot:
+        chart.show(replace(view_of(series), marks=marks))
+        await pilot.pause()
+        *plot, _, _ = rows_of(chart)[1:]
+        seen = {char: y for y, row in enumerate(plot) for char in row if char in "◆!▲"}
+        assert seen["◆"] < seen["!"] < seen["▲"], "each as high as the falling loss was by then"
+        assert sum(row.count("◆") for row in plot) == 1, "an action hides the checkpoint that it made"
+
+
+@pytest.mark.parametrize("width", [44, 60])
+async def test_the_legend_names_its_curves_on_a_narrow_chart_too(width: int) -> None:
+    store, chart = told_store(steps=450), Chart()
+    names = {"loss": "train", "loss_ema": "ema", "val_loss": "val"}
+    curves = tuple(Plotted(label, store.series[name], 1, "line", 4.812) for name, label in names.items())
+    async with Alone(chart).run_test(size=(width, 12)) as pilot:
+        chart.show(ChartView("loss", curves))
+        await pilot.pause()
+        assert all(f" {label} 4.812" in rows_of(chart)[0] for label in names.values())
+
+
+async def test_a_line_that_is_broken_off_ends_with_its_ellipsis() -> None:
+    feed = EventFeed()
+    item = FeedItem(
+        1, 1.0, 5, "alarm", "!", "out of memory at step 1200 with micro-batches of one sequence; " * 4
+    )
+    async with Alone(feed).run_test(size=(60, 6)) as pilot:
+        feed.show(FeedView((item,)))
+        await pilot.pause()
+        last = rows_of(feed)[2].rstrip()
+        assert last.endswith("…")
+        assert not last.endswith(" …")
 
 
 async def test_a_loss_that_is_not_finite_is_marked_on_the_axis() -> None:

@@ -49,9 +49,7 @@ def _rows(life: CommandLife, width: int, now_s: float) -> list[Content]:
     if life.job is not None:
         return _job_rows(text, life.job, life.job_since_s, width, now_s)
     if life.status == APPLIED:
-        at = f"at step {life.step:,}" if life.step is not None else "applied"
-        if life.step is not None and len(text) + len(at) + 4 > width:
-            at = f"{life.step:,}"
+        at = f"{_step_word(width)}{life.step:,}" if life.step is not None else "applied"
         change = f"{one_line(life.before)} → {one_line(life.after)}   " if life.before else ""
         roomy = len(text) + len(change) + len(at) + 4 <= width
         return [_line("✓", "$success bold", text, change * roomy + at, "$quiet", width)]
@@ -60,6 +58,11 @@ def _rows(life: CommandLife, width: int, now_s: float) -> list[Content]:
     waited = now_s - life.requested_s if life.requested_s is not None else 0.0
     note = f"no answer for {format_duration(int(waited))}" if waited >= NO_ANSWER_S else "requested"
     return [_line("○", "$quiet", text, note, "$warning" if waited >= NO_ANSWER_S else "$quiet", width)]
+
+
+def _step_word(width: int) -> str:
+    """The same in every row, however long a command is."""
+    return "at step " if width >= 60 else "step " if width >= 40 else ""
 
 
 def _job_rows(text: str, news: JobReported, since_s: float, width: int, now_s: float) -> list[Content]:

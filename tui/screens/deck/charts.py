@@ -75,7 +75,7 @@ def chart_view(
         curves=tuple(
             Plotted(
                 line.label, run.series[line.series], run.series[line.series].version, line.kind,
-                store.series[line.series].last, line.colour,
+                store.series[line.series].last, line.colour, line.text,
             )
             for line in lines
         ),

@@ -9,12 +9,12 @@ from tui.screens.deck.marks import marks_of
 from tui.screens.deck.readout import cells_row
 from tui.state.choices import Choices
 from tui.state.curves.smoothing import smoothed_at
-from tui.state.formatting import fit, fixed, rate, scientific
+from tui.state.formatting import fit, fixed, rate, scientific, shortest
 from tui.state.store import RunStore
 from tui.widgets.chart import Mark
 from tui.widgets.chart.marks import GLYPHS, HOLLOW, by_distance
 
-_COLOURS = {"alarm": "$error bold", "evaluation": "$success bold"}
+_COLOURS = {"alarm": "$warning bold", "evaluation": "$success bold"}
 
 
 def crosshair_rows(store: RunStore, choices: Choices, whole: RunStore | None, width: int) -> list[Content]:
@@ -32,7 +32,7 @@ def _values(run: RunStore, at: int | None, step: int, smoothing: float, width: i
     share = f" {100 * step / total:3.0f}%" if total else ""
     smooth = [("smoothed", fixed(smoothed_at(run.series["loss"], step, smoothing, at)))] if smoothing else []
     tokens = run.run.tokens_per_step * step if run.run is not None else None
-    lr = value("lr")
+    lr, active = value("lr"), value("active_slots")
     return cells_row(
         [
             ("at step", f"{step:>{len(f'{total or 0:,}')},}{share}"),
@@ -44,7 +44,7 @@ def _values(run: RunStore, at: int | None, step: int, smoothing: float, width: i
             ("grad norm", fixed(value("grad_norm"))),
             ("", rate(value("tokens_per_s"))),
             ("", f"{fixed(value('step_ms'))} ms/step"),
-            ("slots", fixed(value("active_slots"))),
+            ("slots", f"{shortest(active):>4}" if active is not None else " n/a"),
             ("tokens", f"{format_count(tokens):>6}"),
         ],
         width,

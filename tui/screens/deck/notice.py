@@ -63,9 +63,10 @@ def _remedy(store: RunStore, trouble: Trouble, may_control: bool) -> str:
 
 def _named(trouble: Trouble) -> str:
     times = f" ({trouble.times} times)" if trouble.times > 1 else ""
-    if trouble.lasting:
-        return f"{trouble.name}{times} since {clock(trouble.since_s)}"
-    return f"{clock(trouble.since_s)} {trouble.name}{times}"
+    if trouble.when == "at":
+        return f"{clock(trouble.since_s)} {trouble.name}{times}"
+    comma = "," * (trouble.when != "since")
+    return f"{trouble.name}{times}{comma} {trouble.when} {clock(trouble.since_s)}"
 
 
 def _said(trouble: Trouble, remedy: str) -> list[str]:

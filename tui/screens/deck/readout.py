@@ -34,13 +34,13 @@ def _progress(store: RunStore, now_s: float) -> list[_Cell]:
 
 
 def _training(store: RunStore) -> list[_Cell]:
-    report = store.report
+    report, saved = store.report, store.newest_checkpoint
     return [
         ("lr", (f"{scientific(report.lr):>6}" if report else "   n/a") + _next(store, "lr")),
         ("precision", f"{report.precision if report else 'n/a':<4}" + _next(store, "precision")),
         ("grad norm", fixed(report.grad_norm if report else None)),
         ("tokens", f"{format_count(report.tokens if report else None):>6}"),
-        ("checkpoint", f"at {store.checkpoints[-1].step:,}" if store.checkpoints else "none yet"),
+        ("checkpoint", f"at {saved.step:,}" if saved is not None else "none yet"),
     ]
 
 

@@ -6,7 +6,7 @@ from textual.content import Content
 
 from engine.text import one_line, sanitise
 from tui.state.facts import AWAY
-from tui.state.formatting import duty
+from tui.state.slots.words import doing, holding
 from tui.state.store import RunStore
 from tui.widgets.event_feed import FeedView
 from tui.widgets.gauge import HardwareView
@@ -36,12 +36,9 @@ def slot_reason(store: RunStore, selected: int | None) -> str:
     row, name = store.plan.rows[selected], one_line(store.slot_names[selected])
     if store.slot_names[selected] in store.pruned:
         return f"{name} pruned" + (f"; {one_line(row.reason)}" if row.reason else "")
-    works = duty(row.duty) if row.duty in (0, 1) else f"duty {duty(row.duty)}"
-    held = f", {row.held}" + (f" until {row.until:,}" if row.until is not None else "") if row.held else ""
-    trained = "" if row.trained else ", forward only"
     told = row.held and row.reason.startswith("held:")  # the same again
     reason = f"; {one_line(row.reason)}" if row.reason and not told else ""
-    return f"{name} {works}{held}{trained}{reason}"
+    return f"{name} {', '.join([doing(row.duty), *holding(row.held, row.until, row.trained)])}{reason}"
 
 
 def waterfall_width(num_slots: int, width: int) -> int:

@@ -15,16 +15,13 @@ ROOMY = 100
 
 
 def kind_links(told: Told, width: int) -> list[Link]:
-    """Every kind; the chosen one in angle brackets, so that it shows without colour."""
+    """Every kind, the chosen one reversed: it shows without colour, and no word moves when another is chosen."""
+    apart = "   " if width >= ROOMY else " "
     links = []
     for name in KINDS:
-        chosen = name == told.filter.kind
-        text = f"‹{name}›" if chosen else f" {name} "
-        apart = " " if width >= ROOMY else ""
-        links.append(
-            Link(((text, "bold $accent" if chosen else "$quiet"), (apart, "")), f"kind_is('{name}')")
-        )
-    return links if width >= ROOMY else _closer(links)
+        style = "bold reverse $accent" if name == told.filter.kind else "$quiet"
+        links.append(Link(((name, style), (apart, "")), f"kind_is('{name}')"))
+    return links
 
 
 def state_links(told: Told, rows: LogRows, width: int, *, reading: bool, searching: str) -> list[Link]:
@@ -69,17 +66,3 @@ def _hits(told: Told, rows: LogRows) -> str:
 def _held(rows: LogRows, shown: int) -> str:
     below = shown - 1 - rows.at
     return f"○ line {rows.at + 1:,}, {below:,} below" if shown else ""
-
-
-def _closer(links: list[Link]) -> list[Link]:
-    """A blank between two neighbours instead of two."""
-    out: list[Link] = []
-    for link in links:
-        text, style = link.parts[0]
-        if out and text.startswith(" "):
-            text = text[1:]
-        elif out:
-            before = out[-1]
-            out[-1] = Link(((before.parts[0][0].removesuffix(" "), before.parts[0][1]),), before.action)
-        out.append(Link(((text, style),), link.action))
-    return out

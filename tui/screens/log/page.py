@@ -78,6 +78,7 @@ class LogScreen(LogSearch):
     def _draw(self) -> None:
         rows, width = self._lines, self.size.width - 2
         rows.moment_seq = self.store.head_seq if self.deck.place == "replay" else None
+        rows.step_width = len(f"{max(self.store.total_steps or 0, self.store.step):,}")
         rows.empty = nothing_yet(self._why_empty())
         rows.paint()
         self.query_one("#log-kinds", LinkRow).show(kind_links(self._told, width))

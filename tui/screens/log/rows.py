@@ -22,6 +22,8 @@ from tui.state.log.told import Told
 
 WIDE = 100
 """From so many columns on the day stands before the time."""
+MARK = 2
+"""Columns of the mark beside the selected line."""
 _COLOURS = {"info": "$foreground", "good": "$success", "warning": "$warning", "error": "$error bold"}
 
 
@@ -46,6 +48,8 @@ class LogRows(TextRows):
         self.following = True
         self.moment_seq: int | None = None
         """In a replay, the moment shown: what comes after it is drawn dim."""
+        self.step_width = 0
+        """Columns for the largest step there can be."""
         self.empty = Content("")
         """What stands where there are no lines."""
         self._told = told
@@ -219,16 +223,16 @@ class LogRows(TextRows):
         colour = "$quiet" if later else _COLOURS.get(item.level, "$foreground")
         ink = "$foreground" if item.level == "good" and not later else colour
         width = self.size.width - 1  # the last column is the bar's
-        head = _head(item, width)
+        head = _head(item, width, self.step_width)
         text = Content(item.body or item.text).stylize(ink)
         if self._told.pattern is not None:
             text = _highlighted(text, self._told.pattern)
-        indent = len(head) + 2
+        indent = MARK + len(head) + 2
         ground = "on $panel" if chosen else ""
         rows = []
         for number, part in enumerate(_folded(text, max(8, width - indent))):
             left = (
-                Content.assemble(("▸" if chosen else " ", "$accent"), (head[1:], "$quiet"), (f"{item.glyph} ", colour))
+                Content.assemble(("▸ " if chosen else "  ", "$accent"), (head, "$quiet"), (f"{item.glyph} ", colour))
                 if number == 0
                 else Content(" " * indent)
             )  # fmt: skip
@@ -254,13 +258,13 @@ class LogRows(TextRows):
         return Strip([*strip.crop(0, width - 1), Segment("┃" if thumb else "│", style)], width)
 
 
-def _head(item: FeedItem, width: int) -> str:
-    """Time and step, a space before."""
+def _head(item: FeedItem, width: int, step_width: int) -> str:
+    """Time and step."""
     if item.kind == "output":
-        return " "
+        return ""
     day = time.strftime("%d %b ", time.localtime(item.wall_s)) if width >= WIDE else ""
-    step = f"{item.step:>9,}" if item.step is not None else " " * 9
-    return f" {day}{clock(item.wall_s)} {step}  "
+    step = f"{item.step:,}" if item.step is not None else ""
+    return f"{day}{clock(item.wall_s)}  {step:>{step_width}}  "
 
 
 def _folded(text: Content, width: int) -> list[Content]:

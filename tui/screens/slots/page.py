@@ -77,7 +77,9 @@ class SlotsScreen(MeasuredPage):
             self.call_after_refresh(self.redraw)
         self.query_one("#slots-summary", TextRows).show([self._summary()])
         table.show(view)
-        self.query_one(SlotDetail).show(detail_view(self.store, self.slot, self.deck.measured))
+        self.query_one(SlotDetail).show(
+            detail_view(self.store, self.slot, self.deck.measured, self.may_control)
+        )
 
     @property
     def slot(self) -> SlotFacts | None:

@@ -11,6 +11,7 @@ from tui.state.slots.facts import SlotFacts, slot_facts
 from tui.state.slots.forecast import effect_words
 from tui.state.slots.measures import SlotMeasure
 from tui.state.slots.story import story
+from tui.state.slots.words import doing, holding
 from tui.state.store import RunStore
 from tui.widgets.slot_columns import COLUMNS, NAMES, milliseconds, ordered, ratio
 from tui.widgets.slot_detail import Curve, SlotDetailView
@@ -31,9 +32,16 @@ def table_view(store: RunStore, by: str, turned: bool, selected: int | None) -> 
 
 
 def detail_view(
-    store: RunStore, slot: SlotFacts | None, measured: MeasuredLog | None = None
+    store: RunStore, slot: SlotFacts | None, measured: MeasuredLog | None = None, may_probe: bool = True
 ) -> SlotDetailView:
-    """The selected slot in full. `measured`: what the log has of the time before the store's own histories."""
+    """The selected slot in full.
+
+    Args:
+        store: the run.
+        slot: the one; `None`: none is selected.
+        measured: what the log has of the time before the store's own histories.
+        may_probe: the engine can be asked to measure what is not known.
+    """
     if slot is None:
         return SlotDetailView()
     curves = [Curve("duty", _duties(store, slot.at, measured), duty, top=1.0)]
@@ -48,7 +56,7 @@ def detail_view(
         name=slot.name,
         does=_does(slot),
         why=slot.reason,
-        effect=f"loss: {effect_words(slot)}",
+        effect=f"loss: {effect_words(slot, may_probe)}",
         curves=tuple(curves),
         marks=_marks(store, slot.at),
         first=min(begun, default=store.step),
@@ -73,16 +81,9 @@ def _does(slot: SlotFacts) -> str:
         return "pruned: gone from the model"
     if slot.duty is None:
         return "no plan yet"
-    words = [duty(slot.duty) if slot.duty in (0, 1) else f"duty {duty(slot.duty)}"]
-    if slot.mean_duty is not None:
-        words.append(f"{slot.mean_duty:.2f} of late")
-    if slot.held:
-        words.append(slot.held + (f" until {slot.until:,}" if slot.until is not None else " until released"))
-    if not slot.trained:
-        words.append("forward only")
-    if slot.precision:
-        words.append(slot.precision)
-    return ", ".join(words)
+    late = f"{slot.mean_duty:.2f} of late" if slot.mean_duty is not None else ""
+    holds = holding(slot.held, slot.until, slot.trained, " until released")
+    return ", ".join(filter(None, (doing(slot.duty), late, *holds, slot.precision)))
 
 
 def _duties(store: RunStore, at: int, measured: MeasuredLog | None) -> tuple[tuple[int, float], ...]:

@@ -5,9 +5,11 @@ The large chart shows one; where there is room, small charts beside it show the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tui.state.cycle import cycled
+from tui.state.formatting import fixed, scientific, shortest, thousands
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,8 @@ class Line:
     kind: str = "line"
     """As `tui.widgets.chart.Plotted.kind`."""
     colour: int | None = None
+    text: Callable[[float], str] = fixed
+    """Writes a value of it, as the rows of figures do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +37,14 @@ class Quantity:
 
 QUANTITIES = (
     Quantity("loss", (Line("loss", "train"), Line("loss_ema", "ema", "strong"), Line("val_loss", "val", "points"))),
-    Quantity("tokens/s", (Line("tokens_per_s", "tokens/s"),)),
+    Quantity("tokens/s", (Line("tokens_per_s", "tokens/s", text=thousands),)),
     Quantity("grad norm", (Line("grad_norm", "grad norm"),)),
-    Quantity("lr", (Line("lr", "lr", "strong"),)),
+    Quantity("lr", (Line("lr", "lr", "strong", text=scientific),)),
     Quantity("step ms", (
         Line("step_ms", "step"), Line("forward_ms", "forward", colour=0), Line("backward_ms", "backward", colour=1),
         Line("optimizer_ms", "optimizer", colour=2), Line("data_ms", "data", colour=3),
     )),
-    Quantity("active slots", (Line("active_slots", "active slots"),)),
+    Quantity("active slots", (Line("active_slots", "active slots", text=shortest),)),
 )  # fmt: skip
 
 

@@ -9,8 +9,6 @@ from tui.state.formatting import size
 from tui.state.slots.facts import SlotFacts
 from tui.state.store import RunStore
 
-PROBE = "not measured yet (B measures it)"
-
 
 def pin_forecast(slot: SlotFacts, store: RunStore) -> list[str]:
     """Of keeping it on."""
@@ -56,10 +54,10 @@ def precision_forecast(slot: SlotFacts, value: str) -> str:
     }.get((now, then), "about the same bytes; weights and states stay")
 
 
-def effect_words(slot: SlotFacts) -> str:
+def effect_words(slot: SlotFacts, may_probe: bool = True) -> str:
     """What leaving it out does to the validation loss, or how that is found out."""
     if slot.effect is None:
-        return f"without it, {PROBE}"
+        return "without it, not measured yet" + (" (B measures it)" if may_probe else "")
     if slot.effect.change is None:
         return f"not finite without it ({slot.effect.how} at step {slot.effect.step:,})"
     return (

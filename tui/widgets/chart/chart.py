@@ -29,7 +29,7 @@ from tui.widgets.chart.curves import (
 )
 from tui.widgets.chart.frame import GUTTER, Frame, domain
 from tui.widgets.chart.legend import curve_look, legend
-from tui.widgets.chart.marks import in_sight, paint_owned, paint_stems
+from tui.widgets.chart.marks import in_sight, paint_marks, paint_owned
 from tui.widgets.chart.pointer import Pointer
 from tui.widgets.chart.rulers import x_axis, y_labels
 from tui.widgets.chart.view import ChartView, Mark, Plotted
@@ -46,7 +46,7 @@ class Chart(Pointer, Lines[ChartView]):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "chart--axis", "chart--title", "chart--line", "chart--strong", "chart--points", "chart--dim",
-        "chart--tick", "chart--checkpoint", "chart--bad", "chart--crosshair", "chart--here",
+        "chart--tick", "chart--checkpoint", "chart--alarm", "chart--crosshair", "chart--here",
         *(f"chart--run-{colour}" for colour in range(len(PATTERNS))),
     }  # fmt: skip
     DEFAULT_CSS = """
@@ -59,7 +59,7 @@ class Chart(Pointer, Lines[ChartView]):
     Chart > .chart--dim { color: $text-disabled; }
     Chart > .chart--tick { color: $foreground; text-style: bold; }
     Chart > .chart--checkpoint { color: $foreground 70%; }
-    Chart > .chart--bad { color: $text-error; text-style: bold; }
+    Chart > .chart--alarm { color: $text-warning; text-style: bold; }
     Chart > .chart--crosshair { color: $foreground; }
     Chart > .chart--here { color: $foreground; text-style: bold reverse; }
     """ + "\n".join(
@@ -177,7 +177,7 @@ class Chart(Pointer, Lines[ChartView]):
         main = next(
             (c for curve, c in reversed(drawn) if curve.kind == "strong"), drawn[0][1] if drawn else None
         )
-        paint_stems(grid, marks, None if view.small else main, frame, self.look)
+        paint_marks(grid, marks, None if view.small else main, frame, self.look)
         owned = {curve.colour: columns for curve, columns in drawn if curve.colour is not None}
         paint_owned(grid, marks, owned, frame, self.look)
         return grid

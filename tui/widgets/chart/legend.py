@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from tui.state.formatting import fixed
+from tui.state.formatting import NONE
 from tui.widgets.chart.curves import LETTERS
 from tui.widgets.chart.marks import GLYPHS, LOOKS, Look
 from tui.widgets.chart.view import ChartView, Mark, MarkKind, Plotted
@@ -17,7 +17,7 @@ MARK_NAMES: dict[MarkKind, str] = {
 
 
 def legend(view: ChartView, marks: Sequence[Mark], mean: float | None, width: int, look: Look) -> Pieces:
-    """One row: without names where they do not fit, and of the marks those that do.
+    """One row: closer, then without names, where they do not fit; and of the marks those that do.
 
     Args:
         view: with a crosshair, values are those there.
@@ -27,16 +27,14 @@ def legend(view: ChartView, marks: Sequence[Mark], mean: float | None, width: in
         look: from the name of a component class to its style.
     """
     axis = look("axis")
-    for with_names in (width >= 48, False):
-        row: Pieces = [(view.title, look("title"))]
-        smoothed = bool(view.smoothing) and mean is not None and not view.small
-        for curve in view.curves:
-            entry = _entry(view, curve, with_names, look)
-            if with_names or length(row) + length(entry) <= width:
-                row += entry
-            if smoothed and curve.kind == "line":  # where the engine's mean stands without
-                name, smoothed = f" smoothed {view.smoothing:g} " if with_names else " ", False
-                row += [("  ", axis), ("━", look("strong")), (name, axis), (fixed(mean), look("strong"))]
+    smoothed = mean if view.smoothing and not view.small else None
+    row: Pieces = []
+    of_runs = all(curve.colour is not None for curve in view.curves)  # what they have in common stands above
+    for gap, with_names in (("  ", True), (" ", True), ("  ", False)):
+        row = [] if of_runs else [(view.title, look("title"))]
+        for entry in _entries(view, smoothed, with_names, look):
+            if with_names or length(row) + len(gap) + length(entry) <= width:
+                row += [(gap, axis), *entry]
         if length(row) <= width:
             break
     said = [[(f"{word}  ", axis)] for word in _chosen(view)]
@@ -52,20 +50,27 @@ def legend(view: ChartView, marks: Sequence[Mark], mean: float | None, width: in
     return [*row, (" " * room, axis), *right] if right and room >= 1 else row
 
 
+def _entries(view: ChartView, smoothed: float | None, with_names: bool, look: Look) -> Iterator[Pieces]:
+    """Each curve, and the smoothed mean where the engine's own stands without one."""
+    axis = look("axis")
+    for curve in view.curves:
+        yield _entry(view, curve, with_names, look)
+        if smoothed is not None and curve.kind == "line":
+            name = f" smoothed {view.smoothing:g} " if with_names else " "
+            yield [("━", look("strong")), (name, axis), (curve.text(smoothed), look("strong"))]
+            smoothed = None
+
+
 def _entry(view: ChartView, curve: Plotted, with_name: bool, look: Look) -> Pieces:
     axis, ink = look("axis"), look(curve_look(curve))
     value = curve.value
     if view.crosshair is not None:
         value = curve.series.value_at(view.crosshair, view.branch)
+    told = curve.text(value) if value is not None else NONE.rjust(5)
     if view.small or (len(view.curves) == 1 and not view.smoothing):
-        return [("  ", axis), (_alone(value), ink)]
+        return [(told, ink)]
     sign = SIGNS[curve.kind] if curve.colour is None else LETTERS[curve.colour]
-    return [("  ", axis), (sign, ink), (f" {curve.label} " if with_name else " ", axis), (fixed(value), ink)]
-
-
-def _alone(value: float | None) -> str:
-    """The only value of a chart: there is room for one digit more where it is tiny."""
-    return fixed(value, 6) if value is not None and 0 < abs(value) < 0.01 else fixed(value)
+    return [(sign, ink), (f" {curve.label} " if with_name else " ", axis), (told, ink)]
 
 
 def curve_look(curve: Plotted) -> str:

@@ -1,7 +1,7 @@
 """What happened, on the curve and on the axis below it: the operator's actions, checkpoints, evaluations, alarms.
 
-An action and an alarm stand on the curve with a stem to the axis; the rest stands on the axis. What lies on a branch
-that was left is hollow and dim.
+An action, an alarm and a checkpoint stand on the curve too, the first two with a stem to the axis. What lies on a
+branch that was left is hollow and dim.
 """
 
 from __future__ import annotations
@@ -23,10 +23,14 @@ HOLLOW: dict[MarkKind, str] = {
     "evaluation": "○", "checkpoint": "◇", "fork": "↶", "action": "△", "alarm": "¡",
 }  # fmt: skip
 LOOKS: dict[MarkKind, str] = {
-    "evaluation": "points", "checkpoint": "checkpoint", "fork": "tick", "action": "tick", "alarm": "bad",
+    "evaluation": "points", "checkpoint": "checkpoint", "fork": "tick", "action": "tick", "alarm": "alarm",
 }  # fmt: skip
 STEM = "┊"
-ON_THE_CURVE: tuple[MarkKind, ...] = ("action", "alarm")
+THICKET, SMALL_THICKET = 3, 8
+"""Columns for each stem on average, below which they hide more than they tell; and where they stand without a curve."""
+WITH_A_STEM: tuple[MarkKind, ...] = ("action", "alarm")
+ON_THE_CURVE: tuple[MarkKind, ...] = ("checkpoint", *WITH_A_STEM)
+"""A later kind hides an earlier one."""
 BOLD = Style(bold=True)
 
 Look = Callable[[str], Style]
@@ -42,20 +46,29 @@ def in_sight(marks: Iterable[Mark], frame: Frame) -> list[Mark]:
     return [m for m in shown if m.kind not in crowd or m.step == newest[m.kind]]
 
 
-def paint_stems(grid: Grid, marks: Sequence[Mark], columns: Columns | None, frame: Frame, look: Look) -> None:
-    """Actions and alarms on the curve `columns`; with no curve, stems alone."""
+def paint_marks(grid: Grid, marks: Sequence[Mark], columns: Columns | None, frame: Frame, look: Look) -> None:
+    """Those that stand on the curve `columns`; with no curve, stems alone. An evaluation's point is not hidden."""
     standing = [mark for mark in marks if mark.kind in ON_THE_CURVE and not mark.left and mark.colour is None]
-    if len(standing) > frame.cells // 3:
-        return  # a thicket: the axis shows where
+    room = frame.cells // (THICKET if columns is not None else SMALL_THICKET)
+    if sum(mark.kind in WITH_A_STEM for mark in standing) > room:
+        # a thicket: the axis shows where
+        standing = [mark for mark in standing if mark.kind not in WITH_A_STEM]
     for mark in sorted(standing, key=lambda mark: ON_THE_CURVE.index(mark.kind)):
         x = frame.column(mark.step)
         top = frame.height_at(columns, x) if columns is not None else None
-        stem = (STEM, look("bad" if mark.kind == "alarm" else "dim"))
-        for y in range((-1 if top is None else top) + 1, frame.rows):
-            if grid[y][x][0] == " ":
-                grid[y][x] = stem
+        if mark.kind in WITH_A_STEM:
+            _stem(grid, x, -1 if top is None else top, look("alarm" if mark.kind == "alarm" else "dim"))
+        elif top is None or grid[top][x][0] == GLYPHS["evaluation"]:
+            continue
         if top is not None:
             grid[top][x] = (GLYPHS[mark.kind], look(LOOKS[mark.kind]))
+
+
+def _stem(grid: Grid, x: int, top: int, style: Style) -> None:
+    """From below a row down to the axis, where nothing else is drawn."""
+    for row in grid[top + 1 :]:
+        if row[x][0] == " ":
+            row[x] = (STEM, style)
 
 
 def paint_owned(

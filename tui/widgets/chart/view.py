@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tui.state.curves.series import Series
+from tui.state.formatting import fixed
 from tui.widgets.axes import label
 
 MarkKind = Literal["action", "evaluation", "checkpoint", "alarm", "fork"]
@@ -30,6 +31,8 @@ class Plotted:
     colour: int | None = None
     """0 to 7: one of several alike, such as runs beside each other. Each has a colour, a pattern of dots and a letter,
     so that they are told apart without colours."""
+    text: Callable[[float], str] = fixed
+    """Writes a value of it."""
 
 
 @dataclass(frozen=True, slots=True)
