@@ -33,12 +33,15 @@ class _Inks:
         variables = {"quiet": self.quiet}
         variables |= {f"memory-{part}": ink for part, ink in zip(_MEMORY_PARTS, memory, strict=True)}
         variables |= {f"run-{number}": ink for number, ink in enumerate(runs)}
+        if name == "light":  # Textual mixes text with black there, until green and red look alike
+            variables |= {f"text-{meaning}": getattr(self, meaning) for meaning in _SAID_IN_COLOUR}
         return Theme(
             f"slotdeck-{name}", self.primary, self.secondary, self.warning, self.error, self.success, self.accent,
             self.foreground, self.background, self.surface, self.panel, variables=variables, dark=name != "light",
         )  # fmt: skip
 
 
+_SAID_IN_COLOUR = ("accent", "success", "warning", "error")
 _MEMORY_PARTS = ("weights", "gradients", "optimizer", "activations", "cache")
 _MEMORY = ("#5f87af", "#4f8080", "#87804f", "#87608f", "#5f5f8f")
 """Five tones of equal weight, so that none of them looks like an alarm."""
