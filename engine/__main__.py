@@ -24,9 +24,8 @@ def main() -> int:
     parser.add_argument("--paused", action="store_true", help="wait there for the operator")
     given = parser.parse_args()
     os.umask(UMASK)  # whatever is made in the run folder, by whichever library, is ours alone
-    from engine.train.life import (
-        run_engine,  # torch takes seconds to import: not before the arguments are read
-    )
+    # Not before the arguments are read: torch takes seconds to import.
+    from engine.train.life import run_engine
 
     try:
         return run_engine(given.run_dir, resume=given.resume, paused=given.paused)

@@ -1,6 +1,7 @@
 """A small file of ours: written whole or not at all, and opened without following a link or waiting at a pipe.
 
-Called for settings, labels, the catalog, told jobs and reports. What is appended to, such as the log, is not its work.
+Called for settings, labels, the catalog, told jobs and reports. What is appended to, such as the log, is not its work;
+`put_on_disk` is for whoever writes larger files or whole folders.
 """
 
 from __future__ import annotations
@@ -39,6 +40,19 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False, mode: int = 0
         with suppress(OSError):
             part.unlink()
         raise
+
+
+def put_on_disk(path: Path) -> None:
+    """Wait until a file's content, or the names in a folder, are on stable storage.
+
+    Raises:
+        OSError: they are not, and a second try on the same pages would lie.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def open_plain(path: Path) -> BinaryIO:

@@ -27,6 +27,7 @@ from engine.profile.schema import Profile
 from engine.profile.write import to_toml
 from engine.runlog.catalog import create_run
 from engine.runlog.parent import FORK, Parent, write_parent
+from engine.small_file import put_on_disk
 from engine.text import one_line
 
 CHECKPOINTS = "checkpoints"
@@ -120,9 +121,9 @@ def share_checkpoint(source: Path, checkpoints: Path) -> None:
     mark = temporary / HELD
     mark.touch(0o600)
     mark.write_bytes(FOR_FORK)
-    _fsync(temporary)
+    put_on_disk(temporary)
     os.rename(temporary, checkpoints / source.name)
-    _fsync(checkpoints)
+    put_on_disk(checkpoints)
 
 
 def _share(source: Path, target: Path) -> None:
@@ -135,15 +136,7 @@ def _share(source: Path, target: Path) -> None:
     except OSError:
         shutil.copyfile(source, target)
     target.chmod(0o600)
-    _fsync(target)
-
-
-def _fsync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    put_on_disk(target)
 
 
 def _refuse_other_shapes(before: Profile, profile: Profile, name: str) -> None:

@@ -36,6 +36,7 @@ from engine.checkpoint.manifest import (
     seal,
 )
 from engine.checkpoint.room import check_room
+from engine.small_file import put_on_disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,9 @@ def write_checkpoint(root: Path, snapshot: Snapshot, wall_s: float) -> Manifest:
             val_loss=snapshot.val_loss,
         )
         _write(temporary / NAME, encode(manifest))
-        _fsync(temporary)
+        put_on_disk(temporary)
         os.rename(temporary, final)
-        _fsync(root)
+        put_on_disk(root)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -113,7 +114,7 @@ def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     except SafetensorError as error:
         # The library has no errno for what is almost always a full disk, a quota or a file size limit.
         raise OSError(errno.EIO, f"{path.name} could not be written: {error}", str(path.parent)) from error
-    _fsync(path)
+    put_on_disk(path)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -122,12 +123,3 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(fd)
-
-
-def _fsync(path: Path) -> None:
-    """For files and folders. If it fails the checkpoint fails: a second try on the same pages would lie."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

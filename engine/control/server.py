@@ -1,6 +1,6 @@
 """The control server: one thread, one Unix socket, up to 16 clients; commands in, the log's frames out.
 
-`engine.train.run` starts it; the log thread hands it each batch of written frames through `publish`. Nobody
+`engine.train.life` starts it; the log thread hands it each batch of written frames through `publish`. Nobody
 in the engine ever waits for a client: what a client does not take is thinned, named in a gap, or costs it the
 connection. Whatever a client sends, the worst that happens is that it is refused.
 Specified for clients in other languages in docs/protocol.md.
@@ -146,14 +146,17 @@ class ControlServer:
             elif self._bound is not None and key.fileobj is self._bound.listener:
                 self._accept()
             elif (client := self._clients.get(key.fileobj)) is not None:  # type: ignore[call-overload]
-                if events & selectors.EVENT_READ:
-                    for frame in client.read():
-                        if not client.gone:
-                            self._hear(client, frame)
-                if events & selectors.EVENT_WRITE and not client.gone:
-                    client.write(self._now_s())
+                self._serve_client(client, events)
         self._spread()
         self._send()
+
+    def _serve_client(self, client: Client, events: int) -> None:
+        if events & selectors.EVENT_READ:
+            for frame in client.read():
+                if not client.gone:
+                    self._hear(client, frame)
+        if events & selectors.EVENT_WRITE and not client.gone:
+            client.write(self._now_s())
 
     def _spread(self) -> None:
         """Give what was published to the ring, the journal and the clients."""

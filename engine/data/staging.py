@@ -15,6 +15,7 @@ from pathlib import Path
 
 from engine.data import meta
 from engine.errors import SlotdeckError
+from engine.small_file import put_on_disk
 
 
 def check_free(target: Path, overwrite: bool) -> None:
@@ -87,11 +88,7 @@ def _place(staging: Path, target: Path, lock: int) -> None:
     if target.exists():
         target.rename(old)
     staging.rename(target)
-    parent = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
+    put_on_disk(target.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -9,11 +9,8 @@ from __future__ import annotations
 from engine.errors import SlotdeckError
 from engine.models.decoder import Decoder
 from engine.models.slotted import SlottedModel
+from engine.profile.derive import padded_vocab
 from engine.profile.schema import Model
-
-VOCAB_MULTIPLE = 64
-"""The head's rows are a multiple of it: whole tiles for the matmul kernels. A published A100 ladder went
-from 96 to 93 ms a step by it."""
 
 
 def build_model(config: Model, vocab_size: int, head_chunk: int = 1024) -> SlottedModel:
@@ -43,14 +40,9 @@ def build_model(config: Model, vocab_size: int, head_chunk: int = 1024) -> Slott
         n_embd=config.n_embd,
         seq_len=config.seq_len,
         vocab_size=vocab_size,
-        padded_vocab_size=padded(config.vocab_size or vocab_size),
+        padded_vocab_size=padded_vocab(config.vocab_size or vocab_size),
         dropout=config.dropout,
         bias=config.bias,
         gates=config.gates,
         head_chunk=head_chunk,
     )
-
-
-def padded(vocab_size: int) -> int:
-    """`vocab_size` rounded up to a multiple of 64."""
-    return -(-vocab_size // VOCAB_MULTIPLE) * VOCAB_MULTIPLE

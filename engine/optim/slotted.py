@@ -150,9 +150,8 @@ class SlottedOptimizer:
         try:
             yield lean
         except BaseException:
-            self.updates -= (
-                not lean.updated
-            )  # the same samples may be tried again: it is the same update then
+            if not lean.updated:
+                self.updates -= 1  # the same samples may be tried again: it is the same update then
             raise
         finally:
             for hook in hooks:

@@ -9,10 +9,8 @@ from __future__ import annotations
 from engine.profile.schema import Model, Profile
 
 VOCAB_MULTIPLE = 64
-"""Matmuls like even sizes: the vocabulary is rounded up to this."""
-
-STATE_BYTES = {"adamw": 8.0, "adamw8bit": 2 * (1 + 4 / 256), "muon": 4.0}
-"""Of each value of a block's matrix, by `optim.name`; 8 bits come with a scale for every 256 values."""
+"""The head's rows are a multiple of it: whole tiles for the matmul kernels. A published A100 ladder went
+from 96 to 93 ms a step by it."""
 
 
 def train_seq_len(profile: Profile) -> int:
@@ -56,20 +54,3 @@ def stem_params(model: Model, vocab_size: int) -> int:
 def num_params(model: Model, vocab_size: int) -> int:
     """All parameters, tied ones once."""
     return model.n_layer * slot_params(model) + stem_params(model, vocab_size)
-
-
-def training_bytes(profile: Profile, vocab_size: int) -> int:
-    """Weights, gradients and optimizer states: what must fit beside the activations.
-
-    The matrices of blocks, 12 d^2 values each, are kept in the type and by the rule that the profile names, all else
-    in fp32 with AdamW's two means. In lean mode the gradients of the stem and of two blocks are there at a time.
-    """
-    model = profile.model
-    matrices = 12 * model.n_embd**2
-    rest = slot_params(model) - matrices
-    stem = stem_params(model, vocab_size)
-    slot_weights = matrices * (2 if profile.precision.weights == "bf16" else 4) + 4 * rest
-    slot_states = int(matrices * STATE_BYTES[profile.optim.name]) + 8 * rest
-    blocks_with_gradients = min(2, model.n_layer) if profile.train.lean else model.n_layer
-    gradients = blocks_with_gradients * slot_weights + 4 * stem
-    return model.n_layer * (slot_weights + slot_states) + gradients + 12 * stem

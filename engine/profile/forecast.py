@@ -1,7 +1,8 @@
 """What a profile will take, before anything is built: memory by purpose, and the disk for a checkpoint.
 
-Called by the launch screen. Weights, gradients and states follow from layouts; activations are an estimate for a step
-in which every slot works on every sequence, computed in the precision that the profile names (`auto` counts as fp32).
+Called by the launch screen, and by the engine before it builds. Weights, gradients and states follow from layouts;
+activations are an estimate for a step in which every slot works on every sequence, computed in the precision that the
+profile names (`auto` counts as fp32).
 """
 
 from __future__ import annotations
@@ -23,9 +24,14 @@ class Forecast:
     activations: int
 
     @property
+    def least(self) -> int:
+        """What must fit beside any activation, however small the micro-batch."""
+        return self.kept + self.gradients
+
+    @property
     def total(self) -> int:
         """At a step's worst moment, about."""
-        return self.kept + self.gradients + self.activations
+        return self.least + self.activations
 
 
 def forecast(profile: Profile, vocab_size: int) -> Forecast:

@@ -36,7 +36,6 @@ class History:
         Raises:
             SlotdeckError: not a run folder, unreadable, or written by a newer slotdeck.
         """
-        self._raw_reports = raw_reports
         self._segments: list[SegmentIndex] = []
         left = raw_reports
         for path in reversed(segment_paths(run_dir)):

@@ -12,6 +12,7 @@ from engine.protocol.events import StepReport
 from engine.protocol.messages import MAJOR, MINOR
 from engine.runlog.footing import FooterBuilder
 from engine.runlog.segment import FORMAT, Header, Latest, encode_footer, encode_header
+from engine.small_file import put_on_disk
 
 _sync = getattr(os, "fdatasync", os.fsync)  # macOS has only fsync
 
@@ -58,7 +59,7 @@ class SegmentFile:
         try:
             segment.append(encode_header(header))
             _sync(fd)
-            _sync_folder(path.parent)
+            put_on_disk(path.parent)
         except OSError:
             os.close(fd)
             path.unlink()
@@ -128,11 +129,3 @@ def boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

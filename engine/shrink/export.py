@@ -10,7 +10,6 @@ never changes one; a live engine may train on meanwhile.
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from engine.models import hf_config
 from engine.models.hf import hf_tensors
 from engine.models.hf_folder import SINGLE
 from engine.shrink.choose import NEWEST, Chosen, choose
+from engine.small_file import put_on_disk
 from engine.text import one_line
 from engine.tokenizer import bpe
 from engine.tokenizer.bpe import Tokenizer
@@ -189,11 +189,7 @@ def _texts(chosen: Chosen, tokenizer: Tokenizer | None, dtype: torch.dtype) -> d
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
     """Into a new safetensors file, put on the disk."""
     save_file(tensors, path, metadata={"format": "pt"})
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    put_on_disk(path)
 
 
 def pretty(content: dict[str, Any]) -> bytes:

@@ -17,7 +17,7 @@ _ERRORS = (psutil.Error, OSError, RuntimeError)
 
 @dataclass(frozen=True, slots=True)
 class HostReading:
-    """One look at the machine; None where it does not say."""
+    """One look at the machine, by the names that `Hardware` has for it; None where it does not say."""
 
     cpu_percent: float | None
     """Of all cores together since the last look, 0..100; None at the first."""

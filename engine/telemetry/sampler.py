@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 from engine.protocol.events import Event, Gpu, Hardware
@@ -71,15 +72,4 @@ class Sampler:
         status = ""
         if self._nvml is not None:
             gpus, status = self._nvml.poll()
-        host = self._host.read()
-        return Hardware(
-            cpu_percent=host.cpu_percent,
-            process_cpu_percent=host.process_cpu_percent,
-            ram_used_bytes=host.ram_used_bytes,
-            ram_total_bytes=host.ram_total_bytes,
-            process_rss_bytes=host.process_rss_bytes,
-            disk_free_bytes=host.disk_free_bytes,
-            disk_total_bytes=host.disk_total_bytes,
-            gpus=gpus,
-            gpu_status=status,
-        )
+        return Hardware(gpus=gpus, gpu_status=status, **asdict(self._host.read()))

@@ -34,7 +34,8 @@ from engine.precision.fp8 import Trial, try_matmuls
 from engine.precision.policy import resolve
 from engine.precision.scaling import LossScaling
 from engine.profile.checks import check
-from engine.profile.derive import padded_vocab, train_seq_len, training_bytes
+from engine.profile.derive import padded_vocab, train_seq_len
+from engine.profile.forecast import forecast
 from engine.profile.load import load_profile
 from engine.profile.schema import Profile
 from engine.protocol.events import Machine, ModelInfo, SlotInfo
@@ -198,7 +199,7 @@ def program_version() -> str:
 
 def _check_fits(profile: Profile, vocab_size: int, device: torch.device) -> None:
     """Refuse a model that cannot be in the device's memory at all, before the attempt takes the machine down."""
-    need, have = training_bytes(profile, vocab_size), _memory_bytes(device)
+    need, have = forecast(profile, vocab_size).least, _memory_bytes(device)
     if need > have:
         what = "weights, gradients and optimizer states alone, before any activation"
         raise SlotdeckError(

@@ -9,12 +9,14 @@ import time
 
 from engine.control.mailbox import NOT_LOGGED
 from engine.protocol.events import RunEnded
+from engine.protocol.verbs import as_text
 from engine.train.due import do_what_is_due
 from engine.train.ending import finished
 from engine.train.fitting import compiling
 from engine.train.run import Run
 from engine.train.saving import save_if_room
-from engine.train.verbs.answer import accept, answer, refuse
+from engine.train.verbs.answer import answer, refuse
+from engine.train.verbs.asked import accept
 
 TOO_LATE = ("wrong-state", "the run is stopping", "resume it with slotdeck resume, then ask again")
 """Code, reason and remedy for what was accepted and then overtaken by the end."""
@@ -77,7 +79,8 @@ def _repeat(run: Run) -> bool:
     while run.to_repeat and run.to_repeat[0][0] <= run.step:
         first = run.to_repeat[0]
         asked_now = first[1].seq == NOT_LOGGED
-        if asked_now and not accept(run, first[1]):
+        if asked_now and not accept(run.log, first[1]):
+            run.asked.not_logged(as_text(first[1].command), run.step)
             return False
         occasion = f"at its step, {first[1].who}" if asked_now else "again, after a resume"
         if not answer(run, first[1], repeated=occasion):

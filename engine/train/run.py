@@ -1,7 +1,8 @@
 """The run: everything that is true of it while its engine lives, and what can be done to it.
 
-`Run` is the engine's one mutable object. `engine.train.build` makes it, the loop steps it, `apply` changes it on
-the operator's word. Its methods are called from the training thread only.
+`Run` is the engine's one mutable object. `engine.train.life` makes it of the parts that `engine.train.build` built,
+the loop steps it, `engine.train.verbs` changes it on the operator's word. Its methods are called from the training
+thread only.
 """
 
 from __future__ import annotations

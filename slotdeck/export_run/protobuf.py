@@ -31,11 +31,6 @@ def double(field: int, number: float) -> bytes:
     return varint(field << 3 | 1) + struct.pack("<d", number)
 
 
-def single(field: int, number: float) -> bytes:
-    """A float field."""
-    return varint(field << 3 | 5) + struct.pack("<f", number)
-
-
 def text(field: int, value: str) -> bytes:
     """A string field."""
     return message(field, value.encode())

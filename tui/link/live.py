@@ -142,10 +142,6 @@ class LiveSource:
         """Take the controls, from whoever holds them."""
         self._say(m.Lease(action="take"))
 
-    def release_lease(self) -> None:
-        """Give the controls back."""
-        self._say(m.Lease(action="release"))
-
     @property
     def holds_lease(self) -> bool:
         """Whether this cockpit holds the controls."""

@@ -38,8 +38,6 @@ class Painter:
         self._picture = Picture()
         self._in_frame = self._can_wrap = self._urgent = self._closed = False
         self._thread: threading.Thread | None = None
-        self.sent_bytes = 0
-        """To the terminal, since the start."""
 
     # -- what the driver and the app call ----------------------------------------------------------------
 
@@ -121,9 +119,7 @@ class Painter:
                 if self._closed:
                     return ""
                 self._turn.wait(self._wait_s() or None if self._picture.changed else None)
-            sent = len(text.encode(errors="replace"))
-            self.sent_bytes += sent
-            self._allowed -= sent
+            self._allowed -= len(text.encode(errors="replace"))
             return text
 
     @property

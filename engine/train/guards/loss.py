@@ -1,4 +1,4 @@
-"""Guards: what turns a stream of bad steps into a few words for the operator, and pauses a run that keeps failing.
+"""The loss guard: turns a stream of bad steps into a few words, and pauses a run that keeps failing.
 
 Called by `Run.report` and `Run.tell`. Which step is left out is decided on the device, in `engine.train.step` and
 `engine.train.guards.spikes`; here it is told. A run may have 20 reports a second: so there is one alarm when it begins,

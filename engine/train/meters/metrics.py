@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ EMA_PER_STEP = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a report says of the steps since the last one."""
+    """What a report says of the steps since the last one, by the names that `StepReport` has for it."""
 
     steps: int
     loss: float
@@ -134,12 +134,9 @@ class Meter:
             grad_norm=norm_sum / good if good else nan,
             tokens_per_s=self._tokens / busy_s,
             step_ms=1000 * per_step_s,
-            data_ms=phases.data_ms,
-            forward_ms=phases.forward_ms,
-            backward_ms=phases.backward_ms,
-            optimizer_ms=phases.optimizer_ms,
             active_slots=self._active / self._steps,
             skipped_steps=round(self._steps - applied),
+            **asdict(phases),
         )
         self._steps = self._tokens = 0
         self._active = self._outside_s = 0.0

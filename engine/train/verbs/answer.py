@@ -5,8 +5,8 @@ from __future__ import annotations
 from engine.control.mailbox import Accepted
 from engine.errors import SlotdeckError
 from engine.protocol.commands import verb_of
-from engine.protocol.events import CommandAccepted, CommandApplied, CommandRefused
-from engine.protocol.verbs import as_args, as_text
+from engine.protocol.events import CommandApplied, CommandRefused
+from engine.protocol.verbs import as_text
 from engine.train.guards.spikes import BEGINS_ANEW
 from engine.train.run import Run
 from engine.train.verbs.apply import plan_change
@@ -71,23 +71,4 @@ def refuse(run: Run, accepted: Accepted, code: str, reason: str, remedy: str) ->
     )
     if not logged:
         run.asked.not_logged(as_text(accepted.command), run.step)
-    return bool(logged)
-
-
-def accept(run: Run, asked: Accepted) -> bool:
-    """What a rerun asks of itself has its life in the log like any command. False: the log did not take it."""
-    command = asked.command
-    logged = run.log.commit(
-        CommandAccepted(
-            command_id=asked.command_id,
-            client_id=asked.client_id,
-            who=asked.who,
-            verb=verb_of(command),
-            args=as_args(command),
-            text=as_text(command),
-        ),
-        durable=True,
-    )
-    if not logged:
-        run.asked.not_logged(as_text(command), run.step)
     return bool(logged)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.control.shaping import REPEATED_ON_RESUME as REPEATED_ON_RESUME
 from engine.errors import SlotdeckError
 from engine.precision.policy import resolve
 from engine.protocol import commands as c

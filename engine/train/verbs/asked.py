@@ -12,11 +12,29 @@ import time
 from dataclasses import dataclass, field
 
 from engine.control.mailbox import Accepted
-from engine.protocol.events import LogLine
+from engine.protocol.commands import verb_of
+from engine.protocol.events import CommandAccepted, LogLine
+from engine.protocol.verbs import as_args, as_text
 from engine.runlog.writer import LogWriter
 
 RETRY_S = 1.0
 """How often the log is tried again: a try costs a disk that fails a write."""
+
+
+def accept(log: LogWriter, asked: Accepted) -> int:
+    """What the engine asks of itself has its life in the log like any command. Returns its number there, or 0."""
+    command = asked.command
+    return log.commit(
+        CommandAccepted(
+            command_id=asked.command_id,
+            client_id=asked.client_id,
+            who=asked.who,
+            verb=verb_of(command),
+            args=as_args(command),
+            text=as_text(command),
+        ),
+        durable=True,
+    )
 
 
 @dataclass(slots=True)

@@ -16,18 +16,18 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.control.mailbox import Accepted
+from engine.control.mailbox import NOT_LOGGED, Accepted
 from engine.errors import SlotdeckError
 from engine.jobs.order import Answer, PruneTrial, number
 from engine.protocol import commands as c
-from engine.protocol.commands import verb_of
-from engine.protocol.events import CommandAccepted, LogLine, Pruned
-from engine.protocol.verbs import as_args, as_text
+from engine.protocol.events import LogLine, Pruned
 from engine.shrink.slots import prune_to, size_without
 from engine.train import judge
 from engine.train.build import program_version
+from engine.train.verbs.asked import accept
 from engine.train.verbs.change import Change, Refused
 from engine.train.verbs.healing import Healing
 from engine.train.verbs.jobs import Job, Told
@@ -207,22 +207,13 @@ def _forecast(run: Run, answer: Answer) -> Told:
 
 def _ask_itself(run: Run, command: c.Prune, command_id: str) -> None:
     """A command of the engine's own, durable like any other before it is applied."""
-    seq = run.log.commit(
-        CommandAccepted(
-            command_id=command_id,
-            client_id=ENGINE,
-            who=ENGINE,
-            verb=verb_of(command),
-            args=as_args(command),
-            text=as_text(command),
-        ),
-        durable=True,
-    )
+    asked = Accepted(command_id, ENGINE, ENGINE, command, NOT_LOGGED)
+    seq = accept(run.log, asked)
     if not seq:
         text = "the log cannot be written, so nothing is pruned"
         run.alarm("error", "not-pruned", text, "free some space, then prune again")
         return
-    run.mailbox.put(Accepted(command_id, ENGINE, ENGINE, command, seq))
+    run.mailbox.put(replace(asked, seq=seq))
 
 
 # -- for good --------------------------------------------------------------------------------------------

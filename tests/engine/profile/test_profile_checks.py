@@ -8,7 +8,8 @@ import pytest
 
 from engine.errors import SlotdeckError
 from engine.profile.checks import check, problems
-from engine.profile.derive import num_params, padded_vocab, tokens_per_step, total_tokens, training_bytes
+from engine.profile.derive import num_params, padded_vocab, tokens_per_step, total_tokens
+from engine.profile.forecast import forecast
 from engine.profile.load import load_profile
 from engine.profile.shelf import list_profiles
 
@@ -97,7 +98,7 @@ def test_a_folder_of_weights_must_be_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("lean", ["true", "false"])
 def test_training_bytes_follow_the_rule_and_the_type(name: str, weights: str, lean: str) -> None:
     sets = [f"optim.name={name}", f"precision.weights={weights}", f"train.lean={lean}", "train.accumulate=1"]
-    need = training_bytes(load_profile("gpt2-124m", sets), 50257) / 2**20
+    need = forecast(load_profile("gpt2-124m", sets), 50257).least / 2**20
     gpt2 = {  # the table in docs/memory.md
         ("adamw", "fp32"): (1899, 1629), ("adamw", "bf16"): (1575, 1440),
         ("adamw8bit", "fp32"): (1416, 1146), ("adamw8bit", "bf16"): (1092, 957),
