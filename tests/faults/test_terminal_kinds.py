@@ -38,6 +38,12 @@ def test_a_cockpit_that_is_suspended_or_ended_gives_the_terminal_back(tmp_path: 
         terminal.child.send_signal(signal.SIGCONT)
         terminal.until(rb"\x1b\[\?1049h.*\x1b\[\d+;\d+H", after=suspended)
         terminal.quiet(0.3)
+        returned = len(terminal.sent)
+        terminal.child.send_signal(signal.SIGSTOP)  # nobody is asked, and a shell may have had the terminal
+        terminal.child.send_signal(signal.SIGCONT)
+        terminal.until(rb"\x1b\[\?1049l.*\x1b\[\?1049h.*\x1b\[\d+;\d+H", after=returned)
+        terminal.press(b"\xe9")  # of another character set
+        terminal.quiet(0.3)
         back = len(terminal.sent)
         terminal.child.send_signal(signal.SIGTERM)
         assert terminal.end() == 128 + signal.SIGTERM

@@ -6,6 +6,7 @@ The app is made with it; nothing else knows of it. Keys, mouse and modes stay Te
 from __future__ import annotations
 
 import asyncio
+import os
 import select
 import signal
 import sys
@@ -16,6 +17,7 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
+from tui.terminal.keyboard import Keyboard
 from tui.terminal.painter import Painter
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
@@ -30,8 +32,9 @@ class SparingDriver(LinuxDriver):
     """Keys and mouse as Textual reads them; drawing by cells."""
 
     painter: Painter
-    _loop: asyncio.AbstractEventLoop
     _look: asyncio.TimerHandle | None = None
+    _away = False
+    """Suspended: a shell has the terminal."""
 
     def __init__(self, app: Any, **options: Any) -> None:
         super().__init__(app, **options)
@@ -42,7 +45,6 @@ class SparingDriver(LinuxDriver):
         assert sys.__stderr__ is not None, "there is a terminal"
         width, height = self._get_terminal_size()
         self.painter.start(sys.__stderr__, width, height)
-        self._loop = asyncio.get_running_loop()
         for number in ENDS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
                 signal.signal(number, self._end)
@@ -63,6 +65,29 @@ class SparingDriver(LinuxDriver):
             if signal.getsignal(number) == self._end:
                 signal.signal(number, signal.SIG_DFL)
 
+    def _sigtstp_application(self, *_: object) -> None:
+        """Asked to make room. Between two turns of the loop: the signal may come while one before is being obeyed."""
+        if self._loop.is_closed():
+            os.kill(os.getpid(), signal.SIGSTOP)
+        else:
+            self._loop.call_soon_threadsafe(self._make_room)
+
+    def _sigcont_application(self, *_: object) -> None:
+        """Back; also from a stop that nobody was asked about, after which the terminal is not as it was left."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._come_back)
+
+    def _make_room(self) -> None:
+        if not self._away:
+            self._away = True
+            super()._sigtstp_application()
+
+    def _come_back(self) -> None:
+        if not self._away:
+            self.suspend_application_mode()
+        self._away = False
+        super()._sigcont_application()
+
     def _end(self, number: int, _: object) -> None:
         """Asked to go: the terminal is left as it was. A second time it is not waited for."""
         signal.signal(number, signal.SIG_DFL)
@@ -78,6 +103,11 @@ class SparingDriver(LinuxDriver):
 
     def _leave(self, number: int) -> None:
         self._loop.call_soon_threadsafe(lambda: self._app.exit(return_code=128 + number))
+
+    def run_input_thread(self) -> None:
+        """Every key and every move of the mouse, until the end. What a terminal sends cannot end the app."""
+        for message in Keyboard(self.fileno).messages(self.exit_event.is_set):
+            self.process_message(message)
 
     def process_message(self, message: Message) -> None:
         """A key or the mouse: what it changes is drawn at once."""
