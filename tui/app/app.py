@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual import on, work
+from textual.message import Message
 from textual.screen import Screen
 
 from engine.errors import SlotdeckError
@@ -52,6 +54,8 @@ class SlotdeckApp(Shell):
         self._first = first
         self._start = start
         self._read_only = read_only
+        self._changed_s = 0.0
+        """When a screen came or went. What was asked for before it was a second click on one that had answered."""
 
     def get_default_screen(self) -> Screen[None]:
         """The screen everything else lies on: home, a cockpit or a replay."""
@@ -59,17 +63,24 @@ class SlotdeckApp(Shell):
 
     @on(RunOpened)
     def _open(self, message: RunOpened) -> None:
-        try:
-            if message.replay:
-                self.push_screen(replay_screen(message.path, self._settings))
-            else:
-                self.push_screen(cockpit_screen(message.path, self._settings, self._read_only))
-        except (SlotdeckError, OSError) as error:
-            self.notify(str(error), severity="error")
+        if message.replay:
+            self._show(message, lambda: replay_screen(message.path, self._settings))
+        else:
+            self._show(message, lambda: cockpit_screen(message.path, self._settings, self._read_only))
 
     @on(MomentOpened)
     def _open_moment(self, message: MomentOpened) -> None:
-        self.push_screen(replay_screen(message.path, self._settings, message.seq))
+        self._show(message, lambda: replay_screen(message.path, self._settings, message.seq))
+
+    def _show(self, asked: Message, screen: Callable[[], Screen[None]]) -> None:
+        """Another screen over the one that asked; of two quick clicks or keys the first."""
+        if asked.time < self._changed_s:
+            return
+        try:
+            self.push_screen(screen())
+            self._changed_s = time.monotonic()
+        except (SlotdeckError, OSError) as error:  # the run's folder may have gone since it was listed
+            self.notify(str(error), severity="error")
 
     def log_of(self, run_dir: Path) -> LogFile:
         """A run's log as lines, for the log page."""
@@ -85,21 +96,21 @@ class SlotdeckApp(Shell):
 
     @on(HomeAsked)
     def _go_home(self, message: HomeAsked) -> None:
-        self.push_screen(home_screen(message.runs_dir, self._read_only))
+        self._show(message, lambda: home_screen(message.runs_dir, self._read_only))
 
     @on(CompareAsked)
     def _compare(self, message: CompareAsked) -> None:
-        self.push_screen(compare_screen(message.paths, self._settings))
+        self._show(message, lambda: compare_screen(message.paths, self._settings))
 
     @on(LaunchAsked)
     def _launch(self, message: LaunchAsked) -> None:
         from tui.screens.launch.screen import LaunchScreen
 
-        self.push_screen(LaunchScreen(message.name, self._read_only))
+        self._show(message, lambda: LaunchScreen(message.name, self._read_only))
 
     @on(PipelinesAsked)
     def _pipelines(self, message: PipelinesAsked) -> None:
-        self.push_screen(pipelines_screen(message.runs_dir, self._read_only))
+        self._show(message, lambda: pipelines_screen(message.runs_dir, self._read_only))
 
     @on(CsvAsked)
     def _csv_asked(self, message: CsvAsked) -> None:
@@ -150,6 +161,9 @@ class SlotdeckApp(Shell):
 
     @on(RunLeft)
     def _left(self, message: RunLeft) -> None:
+        if message.time < self._changed_s:
+            return
+        self._changed_s = time.monotonic()
         if len(self.screen_stack) > 1:
             self.pop_screen()
             if message.farewell:

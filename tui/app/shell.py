@@ -140,6 +140,7 @@ class Shell(App[int]):
         from textual.command import CommandPalette
 
         from tui.palette import Palette
+        from tui.screens.dialogs.search import SearchScreen
 
         if not CommandPalette.is_open(self):  # type: ignore[arg-type]
-            self.push_screen(CommandPalette(providers=[Palette], placeholder="a verb, a slot, an action"))
+            self.push_screen(SearchScreen(providers=[Palette], placeholder="a verb, a slot, an action"))

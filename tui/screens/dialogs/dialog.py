@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from textual.await_complete import AwaitComplete
 from textual.events import Click
 from textual.screen import ModalScreen
-
-from tui.screens.parts.left_once import LeftOnce
 
 Answer = TypeVar("Answer")
 
 
-class Dialog(LeftOnce[Answer], ModalScreen[Answer]):
+class Dialog(ModalScreen[Answer]):
     """Subclasses put one widget of class `box` on it."""
 
     DEFAULT_CSS = """
@@ -24,6 +23,10 @@ class Dialog(LeftOnce[Answer], ModalScreen[Answer]):
     Dialog.-narrow > .box { max-width: 100%; }
     Dialog PickList { background: $surface; }
     """
+
+    def dismiss(self, result: Answer | None = None) -> AwaitComplete:
+        """Go, unless it has gone already: of two quick clicks the second must not take the screen below along."""
+        return super().dismiss(result) if self.is_current else AwaitComplete()
 
     def action_leave(self) -> None:
         """Nothing is answered."""

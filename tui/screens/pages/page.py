@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.content import Content
 from textual.events import Key as KeyPress
 from textual.screen import Screen
@@ -140,6 +141,10 @@ class RunPage(Screen[None]):
     def action_help(self) -> None:
         """The keys."""
         self.app.push_screen(HelpScreen(self.place))
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        """Go, unless it has gone already: of two quick clicks the second must not take the screen below along."""
+        return super().dismiss(result) if self.is_current else AwaitComplete()
 
     def action_leave(self) -> None:
         """Back to the deck."""
