@@ -63,7 +63,7 @@ def home(
     Examples:
         slotdeck demo                   train a small model here and now, and watch it
         slotdeck                        all runs, and the profiles to start one with
-        slotdeck replay recorded-demo   play the run that comes with slotdeck
+        slotdeck attach 3f2a            the cockpit of a run, by a part of its name
     """
     if version:
         import slotdeck

@@ -27,6 +27,7 @@ from engine.runlog.lock import is_live
 from engine.runlog.private import check_run_folder
 from engine.runlog.reader import LogReader
 from engine.runlog.restarts import kept_going
+from engine.runlog.summary import summarise
 from engine.small_file import write_whole
 from engine.text import one_line
 from slotdeck.terminal import command_line, shown_path
@@ -129,14 +130,29 @@ def start_again(run_dir: Path, sets: Sequence[str], say: Say, restarts: int = 0)
     check_run_folder(run_dir)
     path = run_dir / "profile.toml"
     before = _read_profile(path)
-    if sets:
-        _replace(path, to_toml(_changed(path, sets)))
+    changed = to_toml(_changed(path, sets)) if sets else ""
+    _check_can_go_on(run_dir)
+    if changed:
+        _replace(path, changed)
     try:
         return _launch(run_dir, resume=True, say=say, restarts=restarts)
     except SlotdeckError:
         if sets:
             _replace(path, before)
         raise
+
+
+def _check_can_go_on(run_dir: Path) -> None:
+    """A run that was killed before its first checkpoint begins again; one that has done its work must not.
+
+    Raises:
+        SlotdeckError: it finished, and no checkpoint of it is left.
+    """
+    if summarise(run_dir).outcome == "finished" and not any((run_dir / "checkpoints").glob("step-*")):
+        raise SlotdeckError(
+            f"{one_line(run_dir.name)} is finished, and no checkpoint of it is left to go on from",
+            f"train it again: {command_line('rerun', shown_path(run_dir))}",
+        )
 
 
 def _changed(path: Path, sets: Sequence[str]) -> Profile:

@@ -40,7 +40,7 @@ def replay(run: Run, runs_dir: Runs = RUNS, thin: Thin = False) -> None:
     Of a run that still trains too: at the end it is followed live.
 
     Examples:
-        slotdeck replay recorded-demo
+        slotdeck replay 3f2a
     """
     from engine.runlog.catalog import find_run
     from slotdeck.terminal import command_line, has_terminal, shown_path

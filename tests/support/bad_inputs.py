@@ -190,6 +190,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("Runs", "a command for a run that has ended", ("send", RUN, "pause"), "is not running"),
     Mistake("Runs", "a resume without a profile", ("resume", RUN), "profile.toml", gone(f"runs/{RUN}/profile.toml")),
     Mistake("Runs", "a resume with another model", ("resume", RUN, *settings("model.n_layer=9")), "keeps its name"),
+    Mistake("Runs", "a resume of a finished run whose checkpoints are gone", ("resume", RUN), "train it again: slotdeck rerun"),
     Mistake("Runs", "a run that others may write", ("resume", RUN), "may be written by others",
             lambda folder: (folder / "runs" / RUN).chmod(0o777)),
     Mistake("Runs", "a link for its log", ("resume", RUN), "is a symbolic link",
