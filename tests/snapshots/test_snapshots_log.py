@@ -1,5 +1,7 @@
 """The log page: three sizes, a search under way, trouble, nothing yet, the engine's output, a replay."""
 
+import time
+
 import pytest
 from deck_app import settle, still_deck, until
 from fake_run import FakeRun, write_fake_run
@@ -96,6 +98,27 @@ def test_log_over_a_replay(snap_compare, midway):
         await has_read(pilot)
 
     assert snap_compare(app, terminal_size=(80, 24), run_before=before)
+
+
+def test_log_before_its_older_lines_are_read(snap_compare, midway):
+    app, link = still_deck(midway)
+    app.log_of = lambda _: StillReading()
+
+    async def before(pilot):
+        await link.loaded.wait()
+        await pilot.press("f")
+        await settle(pilot)
+
+    assert snap_compare(app, terminal_size=(80, 24), run_before=before)
+
+
+class StillReading:
+    """A log that takes as long as the page is open."""
+
+    def lines(self, stopped):
+        while not stopped():
+            time.sleep(0.01)
+        return []
 
 
 def test_log_in_a_terminal_too_small(snap_compare, midway):

@@ -186,6 +186,11 @@ def test_replay_at_an_operators_action(snap_compare, whole, size):
     assert snap_compare(app, terminal_size=size, run_before=before)
 
 
+def test_cockpit_in_a_terminal_just_large_enough(snap_compare, midway):
+    app, before = deck(midway)
+    assert snap_compare(app, terminal_size=(60, 16), run_before=before)
+
+
 def test_a_terminal_too_small(snap_compare, midway):
     app, before = deck(midway)
     assert snap_compare(app, terminal_size=(50, 12), run_before=before)

@@ -68,6 +68,11 @@ def test_slots_of_a_run_that_has_just_begun_and_is_lost(snap_compare, begun):
     assert snap_compare(app, terminal_size=(80, 24), run_before=before)
 
 
+def test_slots_before_the_log_is_read(snap_compare, begun):
+    app, before = page(begun, "v", status="connecting", detail="reading the log")
+    assert snap_compare(app, terminal_size=(80, 24), run_before=before)
+
+
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x32", "200x50"])
 def test_memory(snap_compare, midway, size):
     app, before = page(midway, "m", "down", "down")
@@ -85,6 +90,13 @@ def test_memory_before_the_log_is_read(snap_compare, begun):
     assert snap_compare(app, terminal_size=(80, 24), run_before=before)
 
 
-def test_a_page_in_a_terminal_too_small(snap_compare, midway):
-    app, before = page(midway, "m")
-    assert snap_compare(app, terminal_size=(50, 12), run_before=before)
+def test_memory_of_a_run_that_has_just_begun_and_is_lost(snap_compare, begun):
+    app, before = page(begun, "m", status="lost", detail="no answer")
+    assert snap_compare(app, terminal_size=(120, 32), run_before=before)
+
+
+@pytest.mark.parametrize("key", ["v", "m"])
+@pytest.mark.parametrize("size", [(60, 16), (50, 12)], ids=["just-large-enough", "too-small"])
+def test_a_page_in_a_small_terminal(snap_compare, midway, key, size):
+    app, before = page(midway, key)
+    assert snap_compare(app, terminal_size=size, run_before=before)

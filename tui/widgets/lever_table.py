@@ -72,7 +72,7 @@ class LeverTable(Lines[LeverTableView]):
         titles = f"  {'lever':<{NAME}} {'saves':>{SAVES}} {'share':>{SHARE}}  {gap}{'known':<{KNOWN}}{how}"
         last = self.first + len(shown)
         place = f"{self.first + 1}-{last} of {len(view.levers)}" if len(shown) < len(view.levers) else ""
-        out: list[Pieces] = [[(padded(titles, width - 12) + f"{place:>12}", self.look("title"))]]
+        out: list[Pieces] = [[(titles[: width - 12].ljust(width - 12) + f"{place:>12}", self.look("title"))]]
         for at, lever in enumerate(shown, self.first):
             out.append(self._row(view, lever, at == view.selected, width))
         return [*out, *[[]] * (rows + 1 - len(out) if height < WHY_FROM else 0), *explained]

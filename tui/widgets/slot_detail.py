@@ -78,7 +78,7 @@ class SlotDetail(Lines[SlotDetailView]):
     def draw(self, view: SlotDetailView, width: int, height: int) -> list[Pieces]:
         title, plain, quiet = self.look("title"), self.look("plain"), self.look("quiet")
         if not view.name:
-            return [[("no slot selected: ↑ ↓ choose one", quiet)]]
+            return []
         out: list[Pieces] = [[(view.name, title), (fit(f"  {view.does}", width - len(view.name)), plain)]]
         why = wrap(f"why: {view.why}" if view.why else "why: the plan gives no reason", max(8, width))
         out += [[(row, plain)] for row in why[: 3 if height > 8 else 2]]

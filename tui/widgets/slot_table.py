@@ -33,6 +33,8 @@ class SlotTableView:
     """The largest first."""
     selected: int | None = None
     """The slot's place in the table of slots, wherever it stands here."""
+    empty: str = "no slots yet: the run has not said what it trains"
+    """What stands there while there are none."""
 
 
 class SlotTable(Lines[SlotTableView]):
@@ -67,7 +69,7 @@ class SlotTable(Lines[SlotTableView]):
     def draw(self, view: SlotTableView, width: int, height: int) -> list[Pieces]:
         fitted = self._fitted(view, width)
         if not view.rows:
-            return [[("no slots yet: the run has not said what it trains", self.look("quiet"))]]
+            return [[(view.empty, self.look("quiet"))]]
         self._bound(view, height)
         shown = view.rows[self.first : self.first + height - 1]
         return [self._titles(view, fitted), *(self._row(view, slot, fitted, width) for slot in shown)]

@@ -39,6 +39,7 @@ class MemoryScreen(MeasuredPage):
     #memory-area { width: 2fr; height: 100%; }
     #memory-slots { width: 1fr; height: 100%; margin-left: 2; }
     #memory-levers { height: 1fr; min-height: 8; padding: 0 1; border-top: solid $panel; }
+    MemoryScreen.-low #memory-over { display: none; }
     MemoryScreen.-tall #memory-over { height: 2fr; }
     MemoryScreen.-tall #memory-levers { height: 3fr; }
     MemoryScreen.-high #memory-over { height: 1fr; }
@@ -68,7 +69,7 @@ class MemoryScreen(MeasuredPage):
     def labels_now(self) -> dict[str, str]:
         """For the key bar."""
         turn = "by purpose" if self.has_class("turned") else "by slot"
-        return {"turn": turn if self.has_class("alone") else ""}
+        return {"turn": turn if self.has_class("alone") and not self.has_class("-low") else ""}
 
     # -- painting ----------------------------------------------------------------------------------------
 

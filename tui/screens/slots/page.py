@@ -32,6 +32,8 @@ AROUND = 5
 """Rows that are neither the table's nor the detail's."""
 DETAIL_SHARE = 0.45
 LEAST_DETAIL = 9
+"""Rows of it, where that is not more than `MOST_DETAIL` of what there is for both."""
+MOST_DETAIL = 0.55
 
 
 class SlotsScreen(MeasuredPage):
@@ -69,7 +71,7 @@ class SlotsScreen(MeasuredPage):
             self.selection.pick(0)
         view = table_view(self.store, self.choices.sorted_by, self.choices.turned, self.selection.at)
         room = self.size.height - AROUND
-        detail = max(LEAST_DETAIL, int(room * DETAIL_SHARE))
+        detail = max(min(LEAST_DETAIL, int(room * MOST_DETAIL)), int(room * DETAIL_SHARE))
         table = self.query_one(SlotTable)
         rows = min(len(view.rows) + 1, room - detail)
         if view.rows and table.styles.height is not None and table.styles.height.value != rows:

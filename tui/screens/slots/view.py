@@ -28,6 +28,8 @@ def table_view(store: RunStore, by: str, turned: bool, selected: int | None) -> 
     """The table, sorted."""
     rows = ordered(slot_facts(store), by, turned)
     down = COLUMNS[NAMES.index(by)].most_first != turned
+    if store.link.status == "connecting":
+        return SlotTableView(tuple(rows), by, down, selected, empty="reading the log")
     return SlotTableView(tuple(rows), by, down, selected)
 
 
@@ -68,7 +70,7 @@ def detail_view(
 def summary(store: RunStore) -> str:
     """One line over the table: how many slots are at work, and under whom."""
     if store.plan is None:
-        return "the slots have no plan yet"
+        return "the slots have no plan yet" if store.slot_names else ""
     left = len(store.slot_names) - len(store.pruned)
     active = sum(row.duty for row in store.plan.rows if not row.pruned)
     held = sum(1 for row in store.plan.rows if row.held)
