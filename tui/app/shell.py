@@ -45,7 +45,7 @@ class Shell(App[int]):
     CSS_PATH = "cockpit.tcss"
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-middle"), (160, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall"), (44, "-high")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-short"), (30, "-tall"), (44, "-high")]  # noqa: RUF012
 
     def __init__(self, settings: Settings) -> None:
         self.painter = Painter(THIN_BYTES_PER_S if settings.thin else None)
