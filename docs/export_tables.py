@@ -11,7 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from slotdeck.export_run.tables import TABLES, Table  # noqa: E402
+from slotdeck.export_run.table import Table  # noqa: E402
+from slotdeck.export_run.tables import TABLES  # noqa: E402
 
 PAGE = ROOT / "docs" / "export-run.md"
 MARK = "<!-- tables: python docs/export_tables.py -->\n"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import slotdeck
 from engine.text import one_line
 from engine.units import format_bytes, format_count
+from slotdeck.say import Say
 
 
-def export_run(
-    run_dir: Path, to: Path, *, checkpoint: str, dtype: str, overwrite: bool, say: Callable[[str], None]
-) -> None:
+def export_run(run_dir: Path, to: Path, *, checkpoint: str, dtype: str, overwrite: bool, say: Say) -> None:
     """Write the folder and say what is in it.
 
     Raises:

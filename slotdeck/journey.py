@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import SlotdeckError
@@ -14,8 +14,6 @@ from slotdeck import start
 from slotdeck.say import note, say
 from slotdeck.terminal import command_line, has_terminal, shown_path
 from tui.link.spawn import Spawned
-
-Say = Callable[[str], None]
 
 
 def train(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -15,9 +15,8 @@ from engine.runlog.label import Label, change_label, noted, tagged
 from engine.runlog.remove import check_deletable, delete_run, freed_bytes
 from engine.text import one_line
 from engine.units import format_bytes
+from slotdeck.say import Say
 from slotdeck.terminal import command_line
-
-Say = Callable[[str], None]
 
 
 def tag_run(run: str, tags: Sequence[str], runs_dir: Path, *, remove: bool, say: Say) -> None:

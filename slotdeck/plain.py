@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from engine.runlog.reader import Entry, LogReader
 from engine.runlog.restarts import awaited
 from engine.text import one_line
 from engine.units import counted, format_bytes, format_count, format_left
+from slotdeck.last_known import LastKnown
+from slotdeck.say import Say
 from slotdeck.told import told
 from tui.link.spawn import Spawned
 
@@ -30,40 +32,30 @@ _POLL_S = 0.1
 class Teller:
     """Turns events into lines."""
 
-    say: Callable[[str], None]
+    say: Say
     line_every_s: float = LINE_EVERY_S
     ended: e.RunEnded | None = None
     total_steps: int = 0
     _num_slots: int = 0
-    _on_cpu: bool = True
-    """The process's memory is told then; on a GPU, what training holds of the device's."""
-    _val_loss: float | None = None
-    _memory_bytes: int | None = None
+    _known: LastKnown = field(default_factory=LastKnown)
     _pending: e.StepReport | None = None
     _told_wall_s: float = field(default=0.0)
 
     def take(self, wall_s: float, event: object) -> None:
         """Tell one event of the log."""
+        self._known.take(event)
         match event:
             case e.StepReport():
                 self._pending = event
                 if wall_s - self._told_wall_s >= self.line_every_s:
                     self._told_wall_s = wall_s
                     self._tell_step()
-            case e.Hardware(process_rss_bytes=rss) if self._on_cpu:
-                self._memory_bytes = rss
-            case e.MemorySplit() if not self._on_cpu:
-                self._memory_bytes = event.weights + event.gradients + event.optimizer + event.activations
             case e.RunStarted():
                 self._begin(event)
             case e.Event():
-                match event:
-                    case e.Evaluated(loss=loss):
-                        self._val_loss = loss
-                    case e.RunEnded():
-                        self.ended = event
-                line = told(event)
-                if line:
+                if isinstance(event, e.RunEnded):
+                    self.ended = event
+                if line := told(event):
                     self._tell_step()
                     self.say(line)
             case _:
@@ -72,7 +64,6 @@ class Teller:
     def _begin(self, event: e.RunStarted) -> None:
         self.total_steps, self._num_slots, self.ended = event.total_steps, len(event.slots), None
         machine, model = event.machine, event.model
-        self._on_cpu = machine.device == "cpu"
         self.say(
             f"run {one_line(event.run_id)}: {format_count(model.params)} parameters in "
             f"{counted(len(event.slots), 'slot')} and a stem, {format_count(event.total_steps)} steps of "
@@ -90,20 +81,20 @@ class Teller:
         report, self._pending = self._pending, None
         if report is None:
             return
-        width = len(f"{self.total_steps}")
+        known, width = self._known, len(f"{self.total_steps}")
         self.say(
             f"step {report.step:>{width}}/{self.total_steps}"
             f"  loss {report.loss:.4f}"
-            f"  val {'n/a' if self._val_loss is None else f'{self._val_loss:.4f}'}"
+            f"  val {'n/a' if known.val_loss is None else f'{known.val_loss:.4f}'}"
             f"  {format_count(report.tokens_per_s)} tokens/s"
             f"  slots {report.active_slots:.3g}/{self._num_slots}"
             f"  {one_line(report.precision, 16)}"
-            f"  mem {format_bytes(self._memory_bytes)}"
+            f"  mem {format_bytes(known.memory_bytes)}"
             f"  ETA {format_left(report.eta_s)}"
         )
 
 
-def follow(run_dir: Path, engine: Spawned | None, say: Callable[[str], None]) -> int:
+def follow(run_dir: Path, engine: Spawned | None, say: Say) -> int:
     """Tell a run until it ends. Returns 0 when it finished or stopped, 1 when it failed or died.
 
     Args:
@@ -148,7 +139,7 @@ def _tell(teller: Teller, entries: Iterable[Entry]) -> None:
         teller.take(entry.wall_s, decode(entry.kind, entry.payload))
 
 
-def _end(teller: Teller, engine: Spawned | None, run_dir: Path, say: Callable[[str], None]) -> int:
+def _end(teller: Teller, engine: Spawned | None, run_dir: Path, say: Say) -> int:
     if teller.ended is not None:
         return 0 if teller.ended.outcome in ("finished", "stopped") else 1
     status = engine.process.poll() if engine else None

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from engine.text import sanitise
 from engine.units import format_duration
 
+Say = Callable[[str], None]
+"""Takes a line for the user; `say` and `note` are such."""
 LIMIT = 1 << 22
 """Characters of one telling; a line of `dump` holds at most a frame."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import SlotdeckError
@@ -13,12 +12,11 @@ from engine.protocol.commands import AnyCommand
 from engine.protocol.verbs import as_text
 from engine.text import one_line, sanitise
 from engine.units import format_bytes, format_count, format_duration
+from slotdeck.say import Say
 from tui.link import oneshot
 
 
-def send(
-    run_dir: Path, command: AnyCommand, *, take: bool, timeout_s: float, say: Callable[[str], None]
-) -> None:
+def send(run_dir: Path, command: AnyCommand, *, take: bool, timeout_s: float, say: Say) -> None:
     """Send a command and tell its life; returns only when it was applied and its result, if any, is there.
 
     Raises:

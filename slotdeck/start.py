@@ -30,10 +30,10 @@ from engine.runlog.restarts import kept_going
 from engine.runlog.summary import summarise
 from engine.small_file import write_whole
 from engine.text import one_line
+from slotdeck.say import Say
 from slotdeck.terminal import command_line, shown_path
 from tui.link.spawn import OUTPUT, Spawned, spawn
 
-Say = Callable[[str], None]
 DEMO = "demo"
 DEMO_DATA = Path("data", "demo")
 _POLL_S = 0.05

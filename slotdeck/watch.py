@@ -10,19 +10,22 @@ import json
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from engine.protocol import events as e
 from engine.protocol.codec import decode
+from engine.runlog.dump import plain
 from engine.runlog.index import History
 from engine.runlog.pyramid import BUCKET
 from engine.runlog.reader import Entry, LogReader
-from engine.text import one_line, sanitise
+from engine.text import one_line
 from engine.units import format_bytes, format_left, format_moment
+from slotdeck.last_known import LastKnown
 from slotdeck.plain import is_at_work
+from slotdeck.say import Say
 from slotdeck.told import told
 
 _POLL_S = 0.1
@@ -33,8 +36,6 @@ HEAD = (
     f"{'step':>9}  {'loss':>9}  {'mean':>9}  {'val':>9}  {'lr':>9}  {'grad':>9}  {'tokens/s':>9}  {'ms/step':>8}"
     f"  {'slots':>5}  {'prec':<4}  {'memory':>8}  ETA"
 )
-
-Say = Callable[[str], None]
 
 
 def watch(
@@ -146,32 +147,21 @@ class _Text:
 
     def __init__(self, say: Say) -> None:
         self._say = say
-        self._val_loss: float | None = None
-        self._memory_bytes: int | None = None
-        self._on_cpu = True
+        self._known = LastKnown()
         say(HEAD)
 
     def knows(self, event: object) -> None:
         """What was before the first line."""
-        match event:
-            case e.RunStarted():
-                self._on_cpu = event.machine.device == "cpu"
-            case e.Evaluated():
-                self._val_loss = event.loss
-            case e.Hardware() if self._on_cpu:
-                self._memory_bytes = event.process_rss_bytes
-            case e.MemorySplit() if not self._on_cpu:
-                self._memory_bytes = event.weights + event.gradients + event.optimizer + event.activations
-            case _:
-                pass
+        self._known.take(event)
 
     def report(self, _: Entry, report: e.StepReport) -> None:
-        val = "-" if self._val_loss is None else f"{self._val_loss:.4f}"
+        known = self._known
+        val = "-" if known.val_loss is None else f"{known.val_loss:.4f}"
         self._say(
             f"{report.step:>9}  {report.loss:>9.4f}  {report.loss_ema:>9.4f}  {val:>9}  {report.lr:>9.2e}"
             f"  {report.grad_norm:>9.3g}  {report.tokens_per_s:>9.0f}  {report.step_ms:>8.1f}"
             f"  {report.active_slots:>5.2f}  {one_line(report.precision, 4):<4}"
-            f"  {format_bytes(self._memory_bytes):>8}  {format_left(report.eta_s)}"
+            f"  {format_bytes(known.memory_bytes):>8}  {format_left(report.eta_s)}"
         )
 
     def event(self, _: Entry, event: e.Event) -> None:
@@ -208,7 +198,7 @@ class _Json:
             "seq": entry.seq,
             "kind": type(event).__name__,
             "time": format_moment(entry.wall_s),
-            "fields": _plain(event),
+            "fields": _named(event),
         }
         self._say(json.dumps(row, ensure_ascii=False, allow_nan=False))
 
@@ -217,17 +207,11 @@ class _Json:
             self.report(entry, event)
 
 
-def _plain(value: object) -> object:
-    """What JSON can say; foreign text without control characters."""
+def _named(value: object) -> object:
+    """An event with its fields by name, as JSON can say it."""
     match value:
         case msgspec.Struct():
-            return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+            return {name: _named(getattr(value, name)) for name in value.__struct_fields__}
         case list():
-            return [_plain(part) for part in value]
-        case dict():
-            return {str(key): _plain(part) for key, part in value.items()}
-        case str():
-            return sanitise(value, 1 << 20)
-        case float() if not math.isfinite(value):
-            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value
+            return [_named(part) for part in value]
+    return plain(value)

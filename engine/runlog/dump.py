@@ -77,6 +77,27 @@ def dump(run_dir: Path) -> Iterator[str]:
             yield _line({"kind": what, "segment": path.name, "offset": scan.at, "bytes": len(data) - scan.at})
 
 
+def plain(value: Any) -> Any:
+    """What JSON can say: no NaN, no bytes, no control characters."""
+    match value:
+        case float() if math.isnan(value):
+            return "NaN"
+        case float() if math.isinf(value):
+            return "Infinity" if value > 0 else "-Infinity"
+        case str():
+            return sanitise(value, MAX_PAYLOAD)
+        case bytes():
+            return value.hex()
+        case list():
+            return [plain(v) for v in value]
+        case dict():
+            return {str(plain(k)): plain(v) for k, v in value.items()}
+        case None | bool() | int() | float():
+            return value
+        case _:
+            return repr(value)
+
+
 class _Names:
     """Puts a segment header's field names on the arrays of its events."""
 
@@ -99,37 +120,16 @@ class _Names:
     def _named(self, struct: str, values: Any) -> Any:
         fields = self._schema.get(struct)
         if fields is None or not isinstance(values, list):
-            return _plain(values)
+            return plain(values)
         row: dict[str, Any] = {}
         for place, value in enumerate(values):
             name, inner = fields[place] if place < len(fields) else (f"field_{place}", "")
             if inner and isinstance(value, list) and all(isinstance(v, list) for v in value):
                 row[name] = [self._named(inner, v) for v in value]
             else:
-                row[name] = self._named(inner, value) if inner else _plain(value)
+                row[name] = self._named(inner, value) if inner else plain(value)
         return row
 
 
-def _plain(value: Any) -> Any:
-    """What JSON can say: no NaN, no bytes, no control characters."""
-    match value:
-        case float() if math.isnan(value):
-            return "NaN"
-        case float() if math.isinf(value):
-            return "Infinity" if value > 0 else "-Infinity"
-        case str():
-            return sanitise(value, MAX_PAYLOAD)
-        case bytes():
-            return value.hex()
-        case list():
-            return [_plain(v) for v in value]
-        case dict():
-            return {str(_plain(k)): _plain(v) for k, v in value.items()}
-        case None | bool() | int() | float():
-            return value
-        case _:
-            return repr(value)
-
-
 def _line(row: dict[str, Any]) -> str:
-    return json.dumps(_plain(row), ensure_ascii=False, allow_nan=False)
+    return json.dumps(plain(row), ensure_ascii=False, allow_nan=False)

@@ -16,18 +16,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.checkpoint.manifest import (
-    MODEL,
-    STATE,
-    Damaged,
-    Manifest,
-    checkpoint_folders,
-    parse_name,
-    read,
-    verify,
-)
+from engine.checkpoint.find import BEST, find
+from engine.checkpoint.manifest import MODEL, STATE, Damaged, Manifest, checkpoint_folders, read, verify
 from engine.checkpoint.writer import FOLDER
-from engine.errors import SlotdeckError, nearest
+from engine.control.journal import Journal
+from engine.errors import SlotdeckError
 from engine.models.build import build_model
 from engine.models.decoder import Decoder
 from engine.profile.load import load_profile
@@ -37,7 +30,7 @@ from engine.protocol.events import RunStarted
 from engine.runlog.index import History
 from engine.text import one_line
 
-NEWEST, BEST = "newest", "best"
+NEWEST = "newest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +50,12 @@ def choose(run_dir: Path, checkpoint: str = NEWEST) -> Chosen:
 
     Args:
         run_dir: the run.
-        checkpoint: a folder's name, `newest`, or `best` by validation loss.
+        checkpoint: a folder's name, a step, `newest` on the way that the run is on, or `best` by validation loss.
 
     Raises:
         SlotdeckError: there is no such checkpoint, it is damaged, or it does not fit the run's profile.
     """
-    folder = _folder(run_dir / FOLDER, checkpoint)
+    folder = _folder(run_dir, checkpoint)
     try:
         manifest = verify(folder)
         tensors = load_file(folder / MODEL)
@@ -76,37 +69,30 @@ def choose(run_dir: Path, checkpoint: str = NEWEST) -> Chosen:
     return Chosen(manifest, profile, _model(run_dir, profile, tensors, gone, folder), state["vocab_hash"])
 
 
-def _folder(root: Path, checkpoint: str) -> Path:
+def _folder(run_dir: Path, checkpoint: str) -> Path:
+    root = run_dir / FOLDER
     folders = checkpoint_folders(root)
     if not folders:
         raise SlotdeckError(
             f"{root} holds no checkpoint yet",
             "save one with `slotdeck send RUN checkpoint`, or let it train on",
         )
-    if checkpoint not in (NEWEST, BEST):
-        names = [folder.name for folder in folders]
-        if checkpoint in names:
-            return folders[names.index(checkpoint)]
-        raise SlotdeckError(
-            f"{root} has no checkpoint {one_line(checkpoint)!r}{nearest(checkpoint, names)}",
-            f"use {NEWEST}, {BEST} or one of: {', '.join(names[-5:])}",
-        )
-    seals: list[tuple[Manifest, Path]] = []
-    for folder in folders:
-        try:
-            seals.append((read(folder), folder))
-        except Damaged as error:
-            raise SlotdeckError(
-                f"{folder} cannot be used: {error}", "name another with --checkpoint"
-            ) from None
-    if checkpoint == NEWEST:
-        return max(seals, key=lambda found: (found[0].branch, parse_name(found[0].name)))[1]
-    measured = [(seal.val_loss, folder) for seal, folder in seals if seal.val_loss is not None]
-    if not measured:
-        raise SlotdeckError(
-            f"{root}: none of the checkpoints has a validation loss", f"use {NEWEST} or name one"
-        )
-    return min(measured)[1]
+    if checkpoint in (NEWEST, BEST):
+        for folder in folders:
+            _check_seal(folder)
+    try:
+        wanted = "" if checkpoint == NEWEST else checkpoint
+        return root / find(root, wanted, Journal.read(run_dir).branches)
+    except SlotdeckError as error:
+        raise SlotdeckError(f"{root}: {error.message}", error.remedy) from None
+
+
+def _check_seal(folder: Path) -> None:
+    """Whoever names none must not be given another one in a damaged one's place without a word."""
+    try:
+        read(folder)
+    except Damaged as error:
+        raise SlotdeckError(f"{folder} cannot be used: {error}", "name another with --checkpoint") from None
 
 
 def _model(

@@ -24,6 +24,7 @@ from engine.precision.device import choose_device
 from engine.profile.derive import train_seq_len
 from engine.runlog.catalog import find_run, is_run_dir
 from engine.shrink.choose import NEWEST, Chosen, choose
+from engine.small_file import write_whole
 from engine.text import one_line
 from engine.train.build import describe_machine
 from engine.units import format_count
@@ -100,8 +101,8 @@ def bench_elastic(
     title = f"elastic-{found[0].checkpoint.manifest.name}"
     svg = draw([(one.label, one.curve) for one in judged], found[0].name)
     made = _made(judged, data_dir, device, seconds)
-    _write(folder / f"{title}.svg", svg.encode())
-    _write(folder / f"{title}.json", msgspec.json.format(msgspec.json.encode(made)) + b"\n")
+    write_whole(folder / f"{title}.svg", svg.encode(), mode=0o666)
+    write_whole(folder / f"{title}.json", msgspec.json.format(msgspec.json.encode(made)) + b"\n", mode=0o666)
     say(f"\nplot  {shown_path(folder / f'{title}.svg')}\nhow   {shown_path(folder / f'{title}.json')}")
 
 
@@ -249,13 +250,3 @@ def _made(judged: list[Judged], data_dir: Path, device: torch.device, seconds: f
             for one in judged
         ],
     }
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

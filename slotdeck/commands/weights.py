@@ -16,7 +16,7 @@ def export(
     run: Run,
     to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="The folder to make.")],
     checkpoint: Annotated[
-        str, typer.Option(metavar="NAME|newest|best", help="Which of the run's checkpoints.")
+        str, typer.Option(metavar="NAME|STEP|newest|best", help="Which of the run's checkpoints.")
     ] = "newest",
     dtype: Annotated[str, typer.Option(metavar="fp32|bf16", help="Of the tensors; fp32 is exact.")] = "fp32",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export.")] = False,

@@ -12,6 +12,7 @@ from pathlib import Path
 from engine.text import one_line
 from slotdeck.doctor import machine, place
 from slotdeck.doctor.finding import Finding
+from slotdeck.say import Say
 
 CHECKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
     machine.python_and_packages,
@@ -25,7 +26,7 @@ CHECKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
 )
 
 
-def examine(runs_dir: Path, say: Callable[[str], None]) -> int:
+def examine(runs_dir: Path, say: Say) -> int:
     """Look at everything and tell it. Returns 0 unless something would stop the main job."""
     worst = 0
     counts = {"ok": 0, "warn": 0, "fail": 0}

@@ -17,7 +17,8 @@ from engine.text import sanitise
 from engine.units import format_moment
 from slotdeck.export_run import tables as t
 from slotdeck.export_run.facts import RunFacts
-from slotdeck.export_run.tables import ON_FINAL_BRANCH, Column, Row, Table, Type
+from slotdeck.export_run.table import Column, Row, Table, Type
+from slotdeck.export_run.tables import ON_FINAL_BRANCH
 
 LOSS = "loss.csv"
 LOSS_COLUMNS = ("step", "tokens", "t_s", "loss", "loss_ema", "val_loss", "lr", "time")

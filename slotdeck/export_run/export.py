@@ -20,10 +20,11 @@ from engine.units import counted, format_bytes
 from slotdeck.export_run.csv_files import LOSS, CsvFiles
 from slotdeck.export_run.facts import RunFacts, read_facts
 from slotdeck.export_run.parquet_files import ParquetFiles
-from slotdeck.export_run.tables import Row, Table
+from slotdeck.export_run.table import Row, Table
 from slotdeck.export_run.tensorboard_files import TensorboardFiles
 from slotdeck.export_run.walk import Walk
 from slotdeck.export_run.wandb_files import WandbRun
+from slotdeck.say import Say
 
 MARK = "slotdeck-export.json"
 """Says how a folder was made; only a folder that has it is ever replaced."""
@@ -55,7 +56,7 @@ def export_run(
     *,
     overwrite: bool,
     only_final: bool,
-    say: Callable[[str], None],
+    say: Say,
     tell: Callable[[float], None] = lambda _: None,
 ) -> None:
     """Write a run in each format, and say where.

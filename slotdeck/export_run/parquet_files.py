@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import slotdeck
 from slotdeck.export_run.facts import RunFacts
-from slotdeck.export_run.tables import TABLES, Row, Table
+from slotdeck.export_run.table import Row, Table
+from slotdeck.export_run.tables import TABLES
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -18,7 +18,8 @@ import numpy as np
 from engine.text import sanitise
 from slotdeck.export_run import tables as t
 from slotdeck.export_run.facts import RunFacts
-from slotdeck.export_run.tables import ON_FINAL_BRANCH, TAGS, VAL_LOSS, Row, Table
+from slotdeck.export_run.table import Row, Table
+from slotdeck.export_run.tables import ON_FINAL_BRANCH, TAGS, VAL_LOSS
 from slotdeck.export_run.tfrecord import scalar_records, text_record, version_record
 from tui.state.memory_history import OWN
 

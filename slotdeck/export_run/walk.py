@@ -17,7 +17,8 @@ from engine.protocol.codec import decode
 from engine.runlog.reader import LogReader
 from slotdeck.export_run import tables as t
 from slotdeck.export_run.facts import RunFacts, asked_as, settings
-from slotdeck.export_run.tables import ON_FINAL_BRANCH, PLACED, Row, Table
+from slotdeck.export_run.table import Row, Table
+from slotdeck.export_run.tables import ON_FINAL_BRANCH, PLACED
 
 BATCH = 16_384
 """Rows of one table that are handed on together."""

@@ -28,7 +28,8 @@ from engine.text import sanitise
 from slotdeck.export_run import tables as t
 from slotdeck.export_run.facts import RunFacts
 from slotdeck.export_run.protobuf import integer, message, text, timestamp, varint
-from slotdeck.export_run.tables import ON_FINAL_BRANCH, TAGS, VAL_LOSS, Row, Table
+from slotdeck.export_run.table import Row, Table
+from slotdeck.export_run.tables import ON_FINAL_BRANCH, TAGS, VAL_LOSS
 
 _BLOCK = 32 << 10
 _PIECE = struct.Struct("<IHB")

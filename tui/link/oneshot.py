@@ -83,61 +83,53 @@ def send(
         raise SlotdeckError(*_nobody(run_dir))
     with _Line(peer, timeout_s) as line:
         client_id, command_id = f"send-{os.urandom(8).hex()}", os.urandom(8).hex()
-        line.say(
-            m.Hello(
-                major=m.MAJOR,
-                minor=m.MINOR,
-                client_id=client_id,
-                who=who,
-                role="control" if take else "once",
-                have_seq=-1,
-            )
-        )
-        welcome = line.expect(m.Welcome)
-        fence = None
-        if take:
-            line.say(m.Lease(action="take"))
-            while (lease := line.expect(LeaseChanged)).holder != client_id:
-                pass
-            fence = lease.fence
+        head_seq = line.attach(client_id, who, "control" if take else "once")
+        fence = line.take_lease(client_id) if take else None
         line.say(m.Request(command_id=command_id, command=command, fence=fence))
         asked()
         try:
             answer: Life | None = None
-            try:
-                for event in _life(line, client_id, command_id):
-                    answer = event
-                    yield event
-            except _Closed:
-                # The engine may have applied it as its last act: the log knows.
-                answer = _in_log(run_dir, ANSWERS, command_id, welcome.head_seq)
+            for answer in _life(line, run_dir, client_id, command_id, head_seq):
                 yield answer
             if await_result and isinstance(answer, CommandApplied):
-                for kinds in _results_of(command):
-                    try:
-                        result = _result(line, kinds, command_id)
-                    except _Closed:
-                        result = cast("Result", _in_log(run_dir, kinds, command_id, welcome.head_seq))
-                    yield result
-                    if isinstance(result, JobReported) and result.state != "done":
-                        break
+                yield from _results(line, run_dir, command, command_id, head_seq)
         finally:
             if take:
                 with suppress(OSError):
                     line.say(m.Lease(action="release"))
 
 
-def _life(line: _Line, client_id: str, command_id: str) -> Iterator[CommandAccepted | Answer]:
+def _life(
+    line: _Line, run_dir: Path, client_id: str, command_id: str, head_seq: int
+) -> Iterator[CommandAccepted | Answer]:
     """What is said of the command, up to its answer."""
-    while True:
-        event = cast("CommandAccepted | Answer", line.expect(CommandAccepted, CommandApplied, CommandRefused))
-        if event.command_id == command_id and event.client_id in (client_id, ""):
-            yield event
-            if not isinstance(event, CommandAccepted):
-                return
+    try:
+        while True:
+            event = cast("CommandAccepted | Answer", line.expect(CommandAccepted, *ANSWERS))
+            if event.command_id == command_id and event.client_id in (client_id, ""):
+                yield event
+                if not isinstance(event, CommandAccepted):
+                    return
+    except _Closed:
+        # The engine may have applied it as its last act: the log knows.
+        yield cast("Answer", _in_log(run_dir, ANSWERS, command_id, head_seq))
 
 
-def _results_of(command: AnyCommand) -> list[tuple[type[Life], ...]]:
+def _results(
+    line: _Line, run_dir: Path, command: AnyCommand, command_id: str, head_seq: int
+) -> Iterator[Result]:
+    """What the applied command brought, up to a job that came to nothing."""
+    for kinds in _kinds_of_results(command):
+        try:
+            result = _result(line, kinds, command_id)
+        except _Closed:
+            result = cast("Result", _in_log(run_dir, kinds, command_id, head_seq))
+        yield result
+        if isinstance(result, JobReported) and result.state != "done":
+            return
+
+
+def _kinds_of_results(command: AnyCommand) -> list[tuple[type[Life], ...]]:
     """The events that a command brings after it was applied, one of each kind named."""
     match command:
         case Evaluate():
@@ -194,6 +186,18 @@ class _Line:
 
     def __exit__(self, *_: object) -> None:
         self._peer.close()
+
+    def attach(self, client_id: str, who: str, role: str) -> int:
+        """Be a client from now on; returns where the log stands."""
+        self.say(m.Hello(major=m.MAJOR, minor=m.MINOR, client_id=client_id, who=who, role=role, have_seq=-1))
+        return self.expect(m.Welcome).head_seq
+
+    def take_lease(self, client_id: str) -> int:
+        """Take the controls, from whoever holds them; returns the fencing number."""
+        self.say(m.Lease(action="take"))
+        while (lease := self.expect(LeaseChanged)).holder != client_id:
+            pass
+        return lease.fence
 
     def say(self, message: m.Message) -> None:
         self._peer.sendall(encode_frame(message.KIND, 0, 0, encode(message)))

@@ -6,6 +6,7 @@ from the widget's left edge to the last dirty column, so the dirty span ends whe
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
@@ -35,9 +36,9 @@ class Lines(Widget, Generic[View]):
         self._looks: dict[str, Style] = {}
         """Styles asked for since the last change of styles: Textual adds them up anew at every call."""
 
+    @abstractmethod
     def draw(self, view: View, width: int, height: int) -> list[Pieces]:
         """The rows of `view`, at most `height`; each is cut or padded to `width`."""
-        raise NotImplementedError
 
     def rows_wanted(self, view: View, width: int) -> int:  # noqa: ARG002
         """How many rows `view` fills, for a widget whose height is `auto`."""

@@ -5,6 +5,8 @@ A base of `Deck`. Each of these is painted at once, not when the timer comes rou
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from textual.screen import Screen
 
 from tui.keys import Place
@@ -36,9 +38,9 @@ class ChartKeys(Screen[None]):
         """The run to its end, where what is shown is a moment of it."""
         return None
 
+    @abstractmethod
     def paint_charts(self) -> None:
         """All that shows a step."""
-        raise NotImplementedError
 
     # -- which, and how --------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable
 from inspect import isawaitable
 from typing import TYPE_CHECKING
@@ -283,9 +284,9 @@ class Deck(ChartKeys):
         """Open the line with so much typed already."""
         self.query_one(CommandLine).open(text, self.known)
 
+    @abstractmethod
     def enter(self, text: str, asking: Screen[None] | None = None) -> None:
         """What a typed line means; `asking`: the page it was typed on, if not here."""
-        raise NotImplementedError
 
     def on_line_entered(self, message: LineEntered) -> None:
         """From the command line."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
@@ -24,21 +25,21 @@ class Looking(Screen[None], Generic[View]):
         """What was seen last; `None` before."""
         self._looking = False
 
+    @abstractmethod
     def views(self) -> Iterable[View]:
         """What one look gives, growing: asked for on the screen's thread and gone through in another.
 
         Raises:
             SlotdeckError: there is nothing to look at; also while it is gone through.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def show(self, view: View) -> None:
         """Draw it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def failed(self, error: str) -> None:
         """Say why nothing is seen."""
-        raise NotImplementedError
 
     def reload(self) -> None:
         """Look again, unless a look is under way or another screen lies over this one."""
