@@ -44,6 +44,7 @@ class Shell(App[int]):
     TITLE = "slotdeck"
     CSS_PATH = "cockpit.tcss"
     ENABLE_COMMAND_PALETTE = True
+    ALLOW_SELECT = False  # a drag pans; with shift a terminal selects, and does so on every row
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-middle"), (160, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-short"), (30, "-tall"), (44, "-high")]  # noqa: RUF012
 
@@ -70,10 +71,14 @@ class Shell(App[int]):
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
-        """As ever; who uses a key need not be told of it again."""
+        """As ever; who uses a key need not be told of it again, and is told why it cannot do what it does."""
         if self.hints is not None and isinstance(action, str):
             self.hints.used(name_of(action))
-        return await super().run_action(action, default_namespace, namespaces)
+        try:
+            return await super().run_action(action, default_namespace, namespaces)
+        except SlotdeckError as error:
+            self.notify(str(error), severity="error")
+            return True
 
     def hint(self, place: Place) -> str:
         """What to say to a new user on this screen; mostly nothing."""

@@ -225,14 +225,18 @@ class ReplaySource:
         self.seek_seq(seq - 1)
 
     def seek_seq(self, seq: int) -> None:
-        """Show the run as it was when `seq` had just been logged."""
+        """Show the run as it was when `seq` had just been logged. A log that cannot be read any more is said."""
         seq = min(max(seq, self._past.first_seq), self.head_seq)
         self._at_now, self.held_at = seq == self.head_seq and self.live, None
-        if self._seq <= seq <= self._seq + READ_AHEAD and self._seq:
-            while (entry := self._peek()) is not None and entry.seq <= seq:
-                self._show_next()
-        elif seq != self._seq:
-            self._jump(seq)
+        try:
+            if self._seq <= seq <= self._seq + READ_AHEAD and self._seq:
+                while (entry := self._peek()) is not None and entry.seq <= seq:
+                    self._show_next()
+            elif seq != self._seq:
+                self._jump(seq)
+        except SlotdeckError as error:
+            self._store.set_link("unreadable", error.message, error.remedy)
+            return
         self._seq, self._wall_s = seq, self._store.wall_s
         self._say()
 

@@ -78,11 +78,15 @@ class SparingDriver(LinuxDriver):
             self._loop.call_soon_threadsafe(self._come_back)
 
     def _make_room(self) -> None:
-        if not self._away:
+        if self._away or not self._app.is_running:  # the terminal is given back already
+            os.kill(os.getpid(), signal.SIGSTOP)
+        else:
             self._away = True
             super()._sigtstp_application()
 
     def _come_back(self) -> None:
+        if not self._app.is_running:  # and it stays so
+            return
         if not self._away:
             self.suspend_application_mode()
         self._away = False

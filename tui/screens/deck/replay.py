@@ -51,8 +51,8 @@ class ReplayScreen(Deck):
 
     def paint_more(self) -> None:
         """The moment."""
-        if self.store.head_seq:
-            scrubber = self.query_one(Scrubber)
+        scrubber = self.query_one(Scrubber)
+        if self.store.head_seq and scrubber.size.width:
             scrubber.show(scrubber_view(self.store, self.player, scrubber.size.width))
 
     @property
