@@ -6,9 +6,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "support"))
+settings.register_profile(
+    "the same everywhere",
+    derandomize=True,  # what fails, fails again
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("the same everywhere")
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ MEMORY_AIM_BYTES = 2 << 20
 TIME_AIM_MS = 5.0
 BATCH = 40
 """Frames written in one go; a connection ends at the first that the server will not forgive."""
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 
 COMMANDS: tuple[c.Command, ...] = (
     c.Pause(), c.Resume(), c.Step(n=3), c.Checkpoint(), c.Lr(value="x0.5"), c.Precision(value="bf16"),

@@ -34,9 +34,9 @@ SETS = (
 RESUMES_WITHIN_S = 60.0
 SAID = ("checkpoint-failed", "disk-full", "log-failed")
 """Codes of the alarms that a cockpit shows."""
-TOLD_WITHIN_S = 30.0
+TOLD_WITHIN_S = 240.0
 FULL_S = 0.4
-"""How long the disk stays full where nothing can be told meanwhile."""
+"""How long the disk stays full, once the engine has met it, where nothing can be told meanwhile."""
 
 
 @dataclass(slots=True)
@@ -85,6 +85,7 @@ class Patient:
         self.operator.forget()
         full()
         if silent:
+            self._be_met()
             time.sleep(FULL_S)
         else:
             self._be_told(what, once)
@@ -124,6 +125,17 @@ class Patient:
         if not any(alarm.code in SAID for alarm in of(told, e.Alarm)):
             self.tally.wrong.append("no alarm in the log tells of it")
         self.operator.__exit__(None, None, None)
+
+    def _be_met(self) -> None:
+        """The engine has tried to write: a call has failed, or it takes no command for that."""
+        until_s = time.monotonic() + TOLD_WITHIN_S
+        while self.operator.attached and not self.disk.has_failed and self._accepts_a_command():
+            if time.monotonic() > until_s:
+                self.tally.wrong.append("the full disk was never met")
+                return
+
+    def _accepts_a_command(self) -> bool:
+        return not isinstance(self.operator.do(c.Note(text="full?"), os.urandom(8).hex()), e.CommandRefused)
 
     def _be_told(self, what: str, once: bool) -> None:
         """An alarm, and steps after it."""

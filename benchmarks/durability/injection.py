@@ -179,7 +179,7 @@ def through_live(judged: Judged, run_dir: Path, texts: deque[str], seconds: floa
             terminal.until(rb"\x1b\[\d+;\d+H")
             terminal.press(b"f")
             until_s, number = time.monotonic() + seconds, 0
-            while time.monotonic() < until_s:
+            while texts and (time.monotonic() < until_s or not markers(bytes(terminal.sent))):
                 number += 1
                 engine.log.commit(spoilt(events[number % len(events)], texts, dice))
                 terminal.read(0.1)

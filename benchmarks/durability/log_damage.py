@@ -11,6 +11,7 @@ import math
 import random
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.durability.proof import Proof, Row, count_row
@@ -171,7 +172,8 @@ def try_all(folder: Path, worker: int, cuts: int, flips: int) -> tuple[int, int,
 
 
 def _rows(folder: Path, cuts: int, flips: int) -> tuple[int, int, list[str]]:
-    with ProcessPoolExecutor(WORKERS) as pool:
+    # Fresh ones: a fork of a process with threads may wait for a lock that nobody holds any more.
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
         parts = [pool.submit(try_all, folder, n, cuts, flips // WORKERS) for n in range(WORKERS)]
         found = [part.result() for part in parts]
     for sentence in [sentence for *_, wrong in found for sentence in wrong][:20]:

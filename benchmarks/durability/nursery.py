@@ -64,7 +64,7 @@ class Nursery:
         self._alive.add(pid)
         return pid
 
-    def wait(self, pid: int, timeout_s: float = 120.0) -> int:
+    def wait(self, pid: int, timeout_s: float = READY_S) -> int:
         """The exit code of an engine; minus the number of the signal that killed it."""
         until_s = time.monotonic() + timeout_s
         while pid in self._alive:

@@ -21,13 +21,15 @@ from engine.runlog.endpoint import connect
 
 T = TypeVar("T", bound=Event | m.Message)
 LOOK_S = 0.002
+PATIENCE_S = 240.0
+"""Only what fails waits so long: an engine that is killed loses the line, which ends every wait."""
 
 
 class Operator:
     """One connection, for as long as the engine lives."""
 
-    def __init__(self, run_dir: Path, name: str = "operator", *, within_s: float = 60.0) -> None:
-        """Attach as soon as the engine answers. `attached` says whether it did."""
+    def __init__(self, run_dir: Path, name: str = "operator", *, within_s: float = PATIENCE_S) -> None:
+        """Attach as soon as the engine answers, if it does `within_s`. `attached` says whether it did."""
         self.attached = False
         self.welcome: m.Welcome | None = None
         self._heard: list[Event | m.Message] = []
@@ -46,7 +48,7 @@ class Operator:
                 major=m.MAJOR, minor=m.MINOR, client_id=name, who=f"{name}@bench", role="control", have_seq=-1
             )
         )
-        self.welcome = self.expect(m.Welcome, within_s=within_s)
+        self.welcome = self.expect(m.Welcome)
 
     def __enter__(self) -> Operator:
         return self
@@ -61,13 +63,13 @@ class Operator:
         """Send a command under an id; it may never arrive."""
         self._say(m.Request(command_id=command_id, command=command))
 
-    def accepted(self, command_id: str, within_s: float = 5.0) -> bool:
+    def accepted(self, command_id: str, within_s: float = PATIENCE_S) -> bool:
         """Whether the engine said that it accepted a command. False: it refused, or is gone."""
         said = self._answer(command_id, (CommandAccepted, CommandRefused), within_s)
         return isinstance(said, CommandAccepted)
 
     def do(
-        self, command: AnyCommand, command_id: str, within_s: float = 60.0
+        self, command: AnyCommand, command_id: str, within_s: float = PATIENCE_S
     ) -> CommandApplied | CommandRefused | None:
         """Ask, and wait until it is applied or refused. `None`: the engine is gone."""
         self.ask(command, command_id)
@@ -75,7 +77,7 @@ class Operator:
         assert not isinstance(said, CommandAccepted), "not waited for"
         return said
 
-    def expect(self, *kinds: type[T], within_s: float = 60.0) -> T | None:
+    def expect(self, *kinds: type[T], within_s: float = PATIENCE_S) -> T | None:
         """The next thing of these kinds that is said. `None`: the line is lost."""
         until_s = time.monotonic() + within_s
         while True:
@@ -106,7 +108,7 @@ class Operator:
 
     def _say(self, message: m.Message) -> None:
         try:
-            self._peer.settimeout(5.0)
+            self._peer.settimeout(PATIENCE_S)
             self._peer.sendall(encode_frame(message.KIND, 0, 0, encode(message)))
         except OSError:
             self.attached = False

@@ -25,6 +25,8 @@ from pathlib import Path
 from types import TracebackType
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 240.0
+"""Only what fails waits so long."""
 COMMAND = (sys.executable, "-m", "slotdeck.cli")
 NUMBER = r"(?:0|[1-9][0-9]{0,4})"
 """Without leading zeros: a sequence from data that has them is told from one of the cockpit's own."""
@@ -124,7 +126,7 @@ class RawTerminal:
             before = len(self.sent)
             self.read(seconds)
 
-    def until(self, pattern: bytes, limit_s: float = 60.0, after: int = 0) -> None:
+    def until(self, pattern: bytes, limit_s: float = PATIENCE_S, after: int = 0) -> None:
         """Take what comes until it matches, from byte `after` on."""
         until_s = time.monotonic() + limit_s
         while not re.search(pattern, self.sent[after:]):
@@ -134,12 +136,18 @@ class RawTerminal:
             )
             assert time.monotonic() < until_s, f"{pattern!r} never came: {self.sent[-600:]!r}"
 
-    def end(self, limit_s: float = 60.0) -> int:
-        """Take what comes until the command is gone; its exit code."""
+    def end(self, limit_s: float = PATIENCE_S) -> int:
+        """Take what comes until the command is gone and nothing of its is left; its exit code."""
         until_s = time.monotonic() + limit_s
         while self.read(0.05):
             assert time.monotonic() < until_s, f"it never ended: {self.sent[-600:]!r}"
-            if self.child.poll() is not None:
-                self.read(0.05)
-                break
         return self.child.wait(limit_s)
+
+    def stop(self, limit_s: float = PATIENCE_S) -> None:
+        """Ctrl+z: take what comes until the command has stopped."""
+        self.child.send_signal(signal.SIGTSTP)
+        until_s = time.monotonic() + limit_s
+        while not os.waitid(os.P_PID, self.child.pid, os.WSTOPPED | os.WNOHANG):
+            self.read(0.02)
+            assert time.monotonic() < until_s, f"it never stopped: {self.sent[-600:]!r}"
+        self.read(0.05)

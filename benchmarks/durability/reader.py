@@ -1,37 +1,29 @@
 """A client process that reads its socket and counts, for figure 2: `python -m benchmarks.durability.reader RUN NAME`.
 
-It prints what it got when it is terminated: frames of the log, what the gaps say was left out, and the last sequence
-number; together they must account for every number.
+It prints what it got when the phase is over or it is let go: frames of the log, what the gaps say was left out, and the
+last sequence number; together they must account for every number.
 """
 
 from __future__ import annotations
 
 import json
-import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from engine.protocol import messages as m
 from engine.protocol.codec import decode, encode
+from engine.protocol.events import StateChanged
 from engine.protocol.frames import Frame, FrameScanner, encode_frame
 from engine.runlog.endpoint import connect
 
-
-class Ended(BaseException):
-    """Asked to print and go."""
+LAST_WORD = "the phase is over"
+"""Of the last event that a reader waits for."""
 
 
 def main() -> None:
-    """Read until terminated or let go."""
-
-    def end(*_: object) -> None:
-        raise Ended
-
-    signal.signal(signal.SIGTERM, end)
+    """Read to the last word, or until let go."""
     got = {"frames": 0, "gaps": 0, "dropped": 0, "from_seq": 0, "to_seq": 0}
-    with suppress(Ended):
-        _read(Path(sys.argv[1]), sys.argv[2], got)
+    _read(Path(sys.argv[1]), sys.argv[2], got)
     sys.stdout.write(json.dumps(got) + "\n")
 
 
@@ -48,6 +40,9 @@ def _read(run_dir: Path, name: str, got: dict[str, int]) -> None:
             if frame.seq:
                 got["frames"] += 1
                 got["to_seq"] = frame.seq
+                if frame.kind == StateChanged.KIND and LAST_WORD.encode() in frame.payload:
+                    peer.close()
+                    return
                 continue
             message = decode(frame.kind, frame.payload)
             if isinstance(message, m.Gap):

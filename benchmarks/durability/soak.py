@@ -78,15 +78,19 @@ def look(pid: int) -> Sample:
 
 def soak_with_clients(run_dir: Path, pid: int, visits: int) -> Soaked:
     """Clients of the socket that attach and go, some without a word. A sample after each, when it is gone."""
+    from patience import PATIENCE_S  # type: ignore[import-not-found]
     from raw_peer import RawPeer  # type: ignore[import-not-found]
 
-    samples = []
+    samples, alone = [], look(pid)
     for number in range(visits):
         with RawPeer(run_dir) as peer:
             if number % 3:
                 peer.attach(f"visitor-{number}", have_seq=0)
+        until_s = time.monotonic() + PATIENCE_S
+        while (now := look(pid)).descriptors > alone.descriptors and time.monotonic() < until_s:
+            time.sleep(0.002)
         if number >= visits // 4:
-            samples.append(look(pid))
+            samples.append(now)
     return Soaked(samples, visits)
 
 

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
 
 from benchmarks.durability.proof import Proof, Row, count_row
-from benchmarks.durability.raw_terminal import RawTerminal
+from benchmarks.durability.raw_terminal import PATIENCE_S, RawTerminal
 
 RECORDED = ROOT / "runs" / "recorded-demo"
 TERMS = ("xterm-256color", "xterm", "screen", "linux", "dumb", "")
@@ -94,13 +94,12 @@ def try_out(kind: Kind, cwd: Path) -> str:
     ) as terminal:  # fmt: skip
         try:
             if draws:
-                terminal.until(rb"\x1b\[\?1049h")
-                terminal.until(rb"\x1b\[\d+;\d+H", after=len(terminal.sent))
+                terminal.until(rb"(?s)\x1b\[\?1049h.*\x1b\[\d+;\d+H")
                 terminal.quiet(0.3)
                 for key in KEYS:
                     terminal.press(key)
                     terminal.read(0.08)
-            code = leave(terminal) if draws else terminal.end(90)
+            code = leave(terminal) if draws else terminal.end()
         except AssertionError as error:
             return f"{kind}: {str(error)[:400]}"
         sent = bytes(terminal.sent)
@@ -113,7 +112,7 @@ def try_out(kind: Kind, cwd: Path) -> str:
     return ""
 
 
-def leave(terminal: RawTerminal, limit_s: float = 60.0) -> int:
+def leave(terminal: RawTerminal, limit_s: float = PATIENCE_S) -> int:
     """Press q until it is gone: what is open over the cockpit is closed by the first. Its exit code."""
     until_s = time.monotonic() + limit_s
     while terminal.child.poll() is None:

@@ -38,6 +38,8 @@ HOW = ("terminal", "session", "tmux")
 SETS = ("evaluate.every=0", "train.steps=10000000", "checkpoint.every=0")
 REPORTS_A_DAY = 864_000
 ATTACHED_WITHIN_S = 0.3
+PATIENCE_S = 240.0
+"""Only what fails waits so long."""
 
 ATTACH = """
 import asyncio, sys, time
@@ -152,7 +154,7 @@ def live_through(folder: Path, births: list[str], attaches: int) -> tuple[Counte
 
 
 def _begun(runs: Path) -> Path:
-    until_s = time.monotonic() + 120
+    until_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < until_s:
         for run_dir in runs.glob("*/log"):
             if of(events(run_dir.parent), e.RunStarted):
@@ -165,7 +167,7 @@ def _what_was_lost(run_dir: Path) -> list[str]:
     """Stop the engine, and read its log from the first frame to the last."""
     if is_live(run_dir) is None:
         return [f"{run_dir.name}: the engine is gone"]
-    for _ in send(run_dir, c.Stop(save=False), take=True, who="bench@here"):
+    for _ in send(run_dir, c.Stop(save=False), take=True, who="bench@here", timeout_s=PATIENCE_S):
         pass
     while is_live(run_dir) is not None:
         time.sleep(0.02)

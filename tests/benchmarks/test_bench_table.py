@@ -54,10 +54,10 @@ def test_a_table_killed_after_its_first_row_goes_on_and_a_row_that_fails_says_wh
         time.sleep(0.02)
     first.kill()
     finish(first)
-    (plain,) = runs_of(out)
+    plain = runs_of(out)[0]
     assert plain["row"] == "plain"
 
-    told = finish(start(out, work, token_dir, "--rows", "plain,engine-off", "--limit-s", "60"))
+    told = finish(start(out, work, token_dir, "--rows", "plain,engine-off", "--limit-s", str(PATIENCE_S)))
     assert "plain              seed 1  measured before" in told
     assert [run["row"] for run in runs_of(out)] == ["plain", "engine-off"]
     _, engine = runs_of(out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from benchmarks.durability.raw_terminal import RawTerminal
+from benchmarks.durability.raw_terminal import PATIENCE_S, RawTerminal
 from benchmarks.durability.terminal_kinds import (
     LOCALES,
     RECORDED,
@@ -31,9 +31,8 @@ def test_a_cockpit_that_is_suspended_or_ended_gives_the_terminal_back(tmp_path: 
     with RawTerminal("-m", "slotdeck.front", "replay", str(RECORDED), cwd=tmp_path) as terminal:
         terminal.until(rb"\x1b\[\d+;\d+H")
         terminal.quiet(0.3)
-        terminal.child.send_signal(signal.SIGTSTP)
+        terminal.stop()
         terminal.until(rb"\x1b\[\?1006l.*\x1b\[\?1049l\x1b\[\?25h")
-        terminal.quiet(0.3)
         suspended = len(terminal.sent)
         terminal.child.send_signal(signal.SIGCONT)
         terminal.until(rb"\x1b\[\?1049h.*\x1b\[\d+;\d+H", after=suspended)
@@ -57,4 +56,4 @@ def test_a_cockpit_whose_terminal_has_gone_without_a_signal_ends(tmp_path: Path)
     with RawTerminal("-m", "slotdeck.front", "replay", str(RECORDED), cwd=tmp_path) as terminal:
         terminal.until(rb"\x1b\[\d+;\d+H")
         terminal.hang_up()
-        assert terminal.child.wait(60) == 128 + signal.SIGHUP
+        assert terminal.child.wait(PATIENCE_S) == 128 + signal.SIGHUP

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from fake_run import FakeRun, write_fake_run
+from patience import PATIENCE_S
 from slotdeck_command import Slotdeck
 
 from engine.protocol import events as ev
@@ -169,7 +170,7 @@ def test_a_real_browser_draws_it(page: str, tmp_path: Path) -> None:
         CHROMIUM, "--headless", "--no-sandbox", "--hide-scrollbars", f"--user-data-dir={tmp_path / 'profile'}",
         f"--screenshot={shot}", "--window-size=1400,2000", (tmp_path / "page.html").as_uri(),
     ]  # fmt: skip
-    subprocess.run(command, capture_output=True, timeout=120, check=True)
+    subprocess.run(command, capture_output=True, timeout=PATIENCE_S, check=True)
     assert shot.stat().st_size > 50_000, "an empty page is smaller"
 
 

@@ -11,6 +11,7 @@ from random import Random
 
 import pytest
 from fake_run import FakeRun, write_fake_run
+from patience import PATIENCE_S
 from slotdeck_command import COMMAND, ENVIRONMENT, Slotdeck
 
 from engine.protocol import events as ev
@@ -84,11 +85,11 @@ def test_a_live_run_is_followed_until_it_ends(tmp_path: Path) -> None:
             assert watching.stdout.readline() == "# stopped at step 15: asked\n"
             assert watching.poll() is None, "an engine still holds the run"
             watching.send_signal(signal.SIGINT)
-            assert watching.wait(60) == 130
+            assert watching.wait(PATIENCE_S) == 130
 
 
 def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
-    a_run(tmp_path, steps=3000)
+    a_run(tmp_path, steps=3000, report_every=1)  # more than a pipe holds
     read, write = os.pipe()
     watching = subprocess.Popen(
         [*COMMAND, "watch", RUN],
@@ -101,5 +102,5 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
     os.close(write)
     os.read(read, 10)
     os.close(read)
-    _, err = watching.communicate(timeout=60)
+    _, err = watching.communicate(timeout=PATIENCE_S)
     assert (watching.returncode, err) == (1, "")

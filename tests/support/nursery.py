@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S = 120.0
+START_S = 300.0
 PR_SET_PDEATHSIG = 1
 PROGRAMS = {
     "engine": "engine.__main__",
@@ -66,7 +66,9 @@ class ForkedProcess:
         for stream in (self._stdout, self._stderr):
             stream.begin()
         self._line.settimeout(START_S)
-        self.pid = int.from_bytes(self._line.recv(4), "big")
+        said = self._line.recv(4)
+        assert said, "the nursery is gone"
+        self.pid = int.from_bytes(said, "big")
 
     def poll(self) -> int | None:
         """The exit status, if it has ended."""
@@ -90,7 +92,8 @@ class ForkedProcess:
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # it ended by itself meanwhile
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)

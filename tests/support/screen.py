@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +33,7 @@ class Screen:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._child.close(force=True)
+        self._end()
 
     @property
     def text(self) -> str:
@@ -60,13 +62,24 @@ class Screen:
         last_s = time.monotonic() + timeout_s
         while self._draw():
             assert time.monotonic() < last_s, f"it never ended:\n{self.text}"
-        self._child.close()
+        while self._child.isalive():
+            assert time.monotonic() < last_s, f"it let go of its terminal and never ended:\n{self.text}"
+            time.sleep(0.01)
         assert self._child.exitstatus is not None, f"it died of signal {self._child.signalstatus}"
         return int(self._child.exitstatus)
 
     def hang_up(self) -> None:
         """Close the terminal, as a lost connection does."""
-        self._child.close(force=True)
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, self._child.child_fd)  # pexpect would kill the command as well
+        os.close(nowhere)
+
+    def _end(self) -> None:
+        """Kill what is still there, and wait for it: pexpect would do so for a tenth of a second only."""
+        if self._child.isalive():
+            self._child.kill(signal.SIGKILL)
+            self._child.wait()
+        self._child.close()
 
     def _until(self, condition: Callable[[], bool], what: str, timeout_s: float) -> str:
         last_s = time.monotonic() + timeout_s

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -219,20 +221,25 @@ def test_a_killed_prepare_leaves_no_output_no_workers_and_no_hindrance(
     small.write_text(document(1) * 10)
     tokenizer = run_prepare(small, out_dir=tmp_path / "small").data_dir / "tokenizer.json"
     source, out, staging = tmp_path / "big.jsonl", tmp_path / "out", tmp_path / ".out.preparing"
-    source.write_text("".join(json.dumps(document(i, 60) * 40) + "\n" for i in range(2500)))
     code = (
         "import sys; from engine.data.prepare import prepare\n"
         "prepare([sys.argv[1]], sys.argv[2], tokenizer=sys.argv[3], workers=2)"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, str(source), str(out), str(tokenizer)])
-    deadline = time.monotonic() + PATIENCE_S
-    while not list(staging.glob("*.bin")) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    for documents in (
+        2500,
+        25_000,
+    ):  # it is caught in the middle of the first, unless we were held up for seconds
+        source.write_text("".join(json.dumps(document(i, 60) * 40) + "\n" for i in range(documents)))
+        process = subprocess.Popen([sys.executable, "-c", code, str(source), str(out), str(tokenizer)])
+        while process.poll() is None and not list(staging.glob("*.bin")):
+            time.sleep(0.01)
+        if process.poll() is None:
+            break
+        shutil.rmtree(out)
     workers = psutil.Process(process.pid).children(recursive=True)
     assert len(workers) >= 2
-    assert process.poll() is None, "the input is large enough to be caught in the middle"
     process.kill()
-    process.wait()
+    assert process.wait() == -signal.SIGKILL, "it was caught in the middle"
     assert not out.exists()
     assert list(staging.glob("*.bin"))
     _, alive = psutil.wait_procs(workers, timeout=PATIENCE_S)

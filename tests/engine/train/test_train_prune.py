@@ -36,7 +36,10 @@ def hurried_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLOTDECK_JOBS_NICE", "0")
 
 
-SETS = ("model.dropout=0.1", "evaluate.tokens=2000", "prune.probe_tokens=1000", "slots.policy=random")
+SETS = (
+    "model.dropout=0.1", "evaluate.tokens=2000", "prune.probe_tokens=1000", "slots.policy=random",
+    "guard.spike_sigma=0",
+)  # fmt: skip
 
 
 def done(run: EngineRun, tasks: int = 1) -> list[JobReported]:

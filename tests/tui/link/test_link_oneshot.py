@@ -66,11 +66,14 @@ def test_shells_in_a_row_leave_the_controls_free_whatever_the_answer(engine: Tin
 
 
 def test_engine_that_never_answers_is_not_waited_for_forever(run_dir: Path) -> None:
+    told: list[e.Event] = []
     with TinyEngine(run_dir):
-        life = send(run_dir, c.Pause(), who="ada@box7", timeout_s=1.5)
-        assert isinstance(next(life), e.CommandAccepted)
-        with pytest.raises(SlotdeckError, match="no answer within"):
-            next(life)
+        for timeout_s in (1.0, 10.0, 100.0):  # on a busy machine not even the first word comes in time
+            with pytest.raises(SlotdeckError, match="no answer within"):
+                told.extend(send(run_dir, c.Pause(), who="ada@box7", timeout_s=timeout_s))
+            if told:
+                break
+    assert [type(event) for event in told] == [e.CommandAccepted]
 
 
 def test_engine_that_ends_first_is_said(run_dir: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fake_run import FakeRun, write_fake_run
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from patience import PATIENCE_S
 from tiny_engine import TinyEngine
@@ -240,7 +240,7 @@ async def test_a_run_that_goes_on_is_followed_at_the_end(tmp_path: Path) -> None
         await playing
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12)
 @given(places=st.lists(st.integers(1, 5000), min_size=1, max_size=4))
 async def test_a_jump_shows_what_playing_there_shows(places: list[int], forked: Path) -> None:
     """With stills close together and a short recent past, in a run that went back."""

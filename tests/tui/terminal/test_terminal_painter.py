@@ -34,6 +34,11 @@ def row(y: int, text: str) -> str:
     return f"\x1b[{y + 1};1H{text}"
 
 
+def screen_of(character: str) -> str:
+    """All 100 rows of 200 columns, to be drawn at once: what comes in parts may be sent in parts."""
+    return "".join(row(y, character * 200) for y in range(100))
+
+
 def until(line: Line, text: str) -> None:
     last_s = time.monotonic() + PATIENCE_S
     while text not in line.getvalue():
@@ -74,9 +79,7 @@ def test_half_a_frame_is_not_shown() -> None:
 def test_a_thin_line_gets_no_more_than_its_share_but_keys_are_answered() -> None:
     line, painter = Line(), Painter(bytes_per_s=10)
     painter.start(line, 200, 100)
-    for y in range(100):
-        painter.draw(row(y, "x" * 200))
-    painter.draw(row(0, "y" * 200))
+    painter.draw(screen_of("x"))
     until(line, "x" * 200)
     before = len(line.getvalue())
     assert before > BURST_BYTES, "a whole screen goes out at once"
@@ -92,6 +95,7 @@ def test_a_terminal_that_did_not_keep_up_is_drawn_to_as_over_a_thin_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(painter_module, "SLOW_S", 0.05)
+    monkeypatch.setattr(painter_module, "THIN_BYTES_PER_S", 1)
     line, painter = Line(), Painter()
     painter.start(line, 200, 100)
     assert not painter.slow
@@ -101,8 +105,7 @@ def test_a_terminal_that_did_not_keep_up_is_drawn_to_as_over_a_thin_line(
     time.sleep(0.1)
     assert painter.slow, "a piece is on its way for longer than it should"
     line.free.set()
-    for y in range(100):
-        painter.draw(row(y, "x" * 200))
+    painter.draw(screen_of("x"))
     until(line, "x" * 200)
     painter.draw(row(50, "changed"))
     time.sleep(0.05)
