@@ -25,8 +25,10 @@ LETTERS = {
     "free": "·",
 }
 """Written into the bar, so that the parts are told apart without colour."""
+FULL: dict[str, str] = {}
 SHORT = {"gradients": "grads", "optimizer": "optim", "activations": "acts"}
-"""Names for a legend with little room."""
+NAMELESS = dict.fromkeys(LETTERS, "")
+"""Names for a legend with less and less room."""
 
 WHOLE_DEVICE_FROM = 0.2
 """The share of the device from which the bar spans all of it."""
@@ -115,19 +117,19 @@ class StackedBar(Lines[MemoryView]):
     def _legend(self, parts: list[tuple[str, int]], width: int, lines: int) -> list[Pieces]:
         """One row where that holds all, else in columns; with as much of the names as fits into `lines`."""
         out: list[Pieces] = []
-        for names in ({}, SHORT, dict.fromkeys(LETTERS, "")):
-            words = [
-                f"{' ' * bool(word)}{word} {size(num_bytes).strip():<8}"
-                for word, num_bytes in ((names.get(name, name), num_bytes) for name, num_bytes in parts)
-            ]
-            letters = [name for name, _ in parts]
-            widths = [len(word) + 3 for word in words]
-            if sum(widths) - 2 > width:
-                widths = [max(widths)] * len(widths)
-            per_line = max(1, len(words) if sum(widths) - 2 <= width else (width + 2) // widths[0])
-            entries = list(zip(letters, words, widths, strict=True))
+        for names, rows in ((FULL, 1), (SHORT, 1), (FULL, lines), (SHORT, lines), (NAMELESS, lines)):
+            entries = []
+            for part, num_bytes in parts:
+                name = names.get(part, part)
+                word = f"{' ' * bool(name)}{name} {size(num_bytes).strip():<8}"
+                entries.append((part, word, len(word) + 3))
+            per_line = len(entries)
+            if sum(columns for _, _, columns in entries) - 2 > width:
+                widest = max(columns for _, _, columns in entries)
+                entries = [(part, word, widest) for part, word, _ in entries]
+                per_line = max(1, (width + 2) // widest)
             out = [self._legend_row(entries[at : at + per_line]) for at in range(0, len(entries), per_line)]
-            if len(out) <= lines:
+            if len(out) <= rows:
                 break
         return out[: max(lines, 0)]
 
