@@ -45,7 +45,9 @@ def compared(paths, *keys, read=True):
     return app, before
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 32), (200, 50)], ids=["80x24", "120x32", "200x50"])
+@pytest.mark.parametrize(
+    "size", [(60, 16), (80, 24), (120, 32), (200, 50)], ids=["60x16", "80x24", "120x32", "200x50"]
+)
 def test_compare(snap_compare, paths, size):
     app, before = compared(paths, "X", "i", "shift+left", "d" if size[0] == 200 else "j")
     assert snap_compare(app, terminal_size=size, run_before=before)

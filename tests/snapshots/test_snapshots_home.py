@@ -13,7 +13,7 @@ from tui.screens.home.screen import HomeScreen
 from tui.settings import Settings
 from tui.state.home import ProfileRow, RunRow
 
-SIZES = [(80, 24), (120, 32), (200, 50)]
+SIZES = [(60, 16), (80, 24), (120, 32), (200, 50)]
 STORIES = [
     ("20261121-090000-demo-3f2a", "running", True, 1200, 5.331, 5.410),
     ("20261120-170000-gpt2-124m-8gb-99ab", "paused", True, 2_200_000, 3.1, 3.15),
@@ -61,7 +61,7 @@ def home(*keys, runs=(), profiles=(), fault=""):
     return app, before
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x32", "200x50"])
+@pytest.mark.parametrize("size", SIZES, ids=["60x16", "80x24", "120x32", "200x50"])
 def test_home(snap_compare, size):
     app, before = home("down", "space", "o", runs=some_runs(), profiles=PROFILES)
     assert snap_compare(app, terminal_size=size, run_before=before)

@@ -8,7 +8,7 @@ from tui.app import SlotdeckApp
 from tui.screens.launch.screen import LaunchScreen
 from tui.settings import Settings
 
-SIZES = [(80, 24), (120, 32), (200, 50)]
+SIZES = [(60, 16), (80, 24), (120, 32), (200, 50)]
 PROFILE = """about = "8 slots on a text of one's own"
 
 [model]
@@ -68,7 +68,7 @@ def launch(name, *keys, changed=(), row="optim.lr"):
     return app, before
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x32", "200x50"])
+@pytest.mark.parametrize("size", SIZES, ids=["60x16", "80x24", "120x32", "200x50"])
 def test_launch(snap_compare, in_a_folder_of_ones_own, size):
     app, before = launch("mine", "9", "9", changed=CHANGED | {"data.dir": "data"})
     assert snap_compare(app, terminal_size=size, run_before=before)

@@ -11,7 +11,7 @@ from tui.screens.pipelines.screen import PipelinesScreen
 from tui.settings import Settings
 from tui.state.pipelines import JobRow, JobsView
 
-SIZES = [(80, 24), (120, 32), (200, 50)]
+SIZES = [(60, 16), (80, 24), (120, 32), (200, 50)]
 NOW_S = 1_000_000.0
 RUN = Path("20261121-090000-demo-3f2a")
 MIB = 1 << 20
@@ -58,7 +58,7 @@ def pipelines(*keys, jobs=(), fault=""):
     return app, before
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x32", "200x50"])
+@pytest.mark.parametrize("size", SIZES, ids=["60x16", "80x24", "120x32", "200x50"])
 def test_pipelines(snap_compare, size):
     app, before = pipelines(jobs=JOBS)
     assert snap_compare(app, terminal_size=size, run_before=before)

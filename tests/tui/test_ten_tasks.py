@@ -186,7 +186,7 @@ async def test_5_two_runs_at_equal_tokens(runs: Path) -> None:
         assert "X by tokens" in keys_shown(pilot)
         await press(pilot, "X")
         figures = compare.query_one("#pane").text
-        assert "at 2.46 M tokens, as far as all of them got" in figures
+        assert "at 2.46 M tokens, as far as all of them got" in str(compare.query_one("#pane-box").border_title)
         assert re.search(rf"{OTHER[-4:]} .* [-+]\d\.\d+ +[-+]\d+\.\d%", figures), figures
         await press(pilot, "q")
         assert isinstance(pilot.app.screen, CockpitScreen)
@@ -225,7 +225,7 @@ async def test_7_a_run_with_another_learning_rate(tmp_path: Path, monkeypatch: p
     async with app.run_test(size=SMALL) as pilot:
         await until(pilot, lambda: app.screen.query_one("#profiles").has_focus)
         await settle(pilot)
-        while "mine" not in str(app.screen._profile()):  # type: ignore[attr-defined]
+        while "mine" not in str(app.screen.profile):  # type: ignore[attr-defined]
             await press(pilot, "down")
         assert "l launch" in keys_shown(pilot)
         await press(pilot, "l", "slash")

@@ -44,7 +44,8 @@ async def compared(*paths: Path) -> AsyncIterator[Pilot[Any]]:
 
 
 def pane(pilot: Pilot[Any]) -> str:
-    return str(pilot.app.screen.query_one("#pane").text)  # type: ignore[attr-defined]
+    screen = pilot.app.screen
+    return f"{screen.query_one('#pane-box').border_title}\n{screen.query_one('#pane').text}"  # type: ignore[attr-defined]
 
 
 async def test_two_runs_are_compared_where_both_have_come_to(runs: tuple[Path, ...]) -> None:

@@ -202,7 +202,7 @@ async def test_a_profile_is_started_by_the_callback_and_its_refusal_is_shown(run
         await listed(pilot, 2)
         await pilot.press("tab")
         await settle(pilot)
-        name = app.screen._profile()
+        name = app.screen.profile
         await pilot.press("s")
         await until(pilot, lambda: any("no space left" in note.message for note in app._notifications))
         assert asked == [(name, ())]

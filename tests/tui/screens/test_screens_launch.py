@@ -84,7 +84,7 @@ async def test_a_form_with_something_wrong_is_not_started_and_leads_there(here):
         await settle(pilot)
         await pilot.press("end", "ctrl+s")
         await settle(pilot)
-        assert app.screen._row().key == "data.dir"
+        assert app.screen.row.key == "data.dir"
         assert "data.dir is not set" in app.screen.query_one("#launch-status", TextRows).text
 
 

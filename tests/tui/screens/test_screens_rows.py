@@ -7,10 +7,12 @@ import pytest
 
 from tui.screens.command.completion import completion, usage
 from tui.screens.command.rows import command_rows
-from tui.screens.home.rows import Columns, age, profile_row, run_header, run_row
+from tui.screens.home.rows import Columns, age, profile_row, run_header, run_row, sort_at
+from tui.screens.pipelines import rows as job_rows
 from tui.state.home import ProfileRow, RunRow
 from tui.state.known import Known
 from tui.state.pending_commands import CommandLife
+from tui.state.pipelines import JobRow
 
 KNOWN = Known(tuple(f"block.{i}" for i in range(12)), ("step-00000812", "step-00000500"))
 
@@ -43,7 +45,7 @@ def a_run(**changes):
 def test_a_run_fits_its_row_and_lines_up_with_the_header(run, width):
     columns = Columns.for_width(width)
     row = run_row(run, columns, 5000.0)
-    assert row.cell_length == run_header(columns).cell_length <= max(width, 62)
+    assert row.cell_length == run_header(columns).cell_length <= width
     assert "\x1b" not in row.plain
 
 
@@ -141,3 +143,55 @@ def test_refusals_wrap_in_a_narrow_panel():
     rows = command_rows([life], 28, 10, 100.0)
     assert len(rows) == 3
     assert all(row.cell_length <= 28 for row in rows)
+
+
+@pytest.mark.parametrize("width", [58, 78])
+def test_runs_whose_long_names_are_cut_can_be_told_apart(width):
+    names = [f"20261121-0{hour}0000-gpt2-124m-8gb-{hour}2b7" for hour in (3, 8)]
+    rows = [run_row(a_run(run_id=name), Columns.for_width(width), 5000.0).plain for name in names]
+    assert "2026" in rows[0]
+    assert "…" in rows[0]
+    assert "32b7" in rows[0]
+    assert "82b7" in rows[1]
+
+
+@pytest.mark.parametrize("width", [58, 78, 98, 118, 198])
+def test_a_click_on_a_title_sorts_by_it(width):
+    columns = Columns.for_width(width)
+    header = run_header(columns, "age").plain
+    titles = {"run": "name", "best": "loss", "age": "age"} | ({"size": "size"} if columns.size else {})
+    for title, sorts in titles.items():
+        at = header.index(f" {title}") + 1
+        assert [sort_at(columns, x) for x in (at, at + len(title) - 1)] == [sorts, sorts]
+    assert sort_at(columns, header.index("state")) is None
+
+
+def test_tags_stand_beside_the_name_where_they_have_no_column():
+    run = a_run(tags=("baseline",), parent="20261120-170000-demo-99ab")
+    assert "demo-3f2a #baseline" in run_row(run, Columns.for_width(117), 5000.0).plain
+    wide = run_row(run, Columns.for_width(197), 5000.0).plain
+    assert wide.index("↳ 99ab") < wide.index("#baseline")
+
+
+@pytest.mark.parametrize("width", [58, 78, 118, 198])
+def test_a_job_fits_and_stands_below_its_titles(width):
+    job = JobRow(
+        "prepare",
+        "data/" + "wiki" * 20,
+        "running",
+        0.0,
+        None,
+        "encoding",
+        3,
+        4,
+        "B",
+        71.4e6,
+        50.0,
+        "620 M tokens",
+    )
+    columns = job_rows.Columns.for_width(width)
+    header, row = job_rows.job_header(columns).plain, job_rows.job_row(job, columns, 60.0).plain
+    assert len(row) <= width
+    assert row.index("0:50") + len("0:50") == header.index("left") + len("left")
+    assert row.index("━") == header.index("progress")
+    assert ("620 M tokens" in row) == (width == 198)

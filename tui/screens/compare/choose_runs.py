@@ -56,7 +56,7 @@ class ChooseRuns(Dialog[tuple[Path, ...]]):
         """The filter, the list, a word."""
         with Vertical(id="choose-box", classes="box") as box:
             box.border_title = "runs to compare"
-            box.border_subtitle = "type to filter   ↑ ↓   enter takes in or out   esc done"
+            box.border_subtitle = "type to filter · enter takes in or out · esc done"
             yield Input(placeholder="a part of the name or the profile", compact=True, select_on_focus=False)
             yield Static(id="choose-heads")
             runs = PickList()

@@ -34,24 +34,20 @@ def figure_rows(
     quantity: str,
     axis: Axis,
     x: int | None,
-    pointed: bool,
     smoothing: float,
     width: int,
 ) -> list[Content]:
-    """A heading and a row a run: its value at `x`, and how far that is from the base's."""
-    where = place(axis, x) + ("" if pointed or x is None else ", as far as all of them got")
-    wide = width >= 100
+    """Titles and a row a run: its value at `x`, and how far that is from the base's."""
+    wide, roomy = width >= 100, width >= 70
     value_width = 17 if wide else 13
     names = [one_line(run.name) for run in runs]
-    name_width = max(12, min(max(map(len, names), default=12), width - value_width - (53 if wide else 44)))
+    beside = value_width + (53 if wide else 44 if roomy else 26)
+    name_width = max(12, min(max(map(len, names), default=12), width - beside))
     heads = (
         f"{AXIS_HEADS[axis]:>11}{fit(quantity, value_width - 2):>{value_width}}  {'to ' + LETTERS[base]:>8}"
     )
     heads += f"  {'':>7}  {'at its end':>10}" if wide else ""
-    rows = [
-        Content.assemble((f"at {where}" if x is not None else "no report yet", "bold")),
-        Content.assemble((f"  {'':<{name_width}}  {'':<9} {heads}", _SAME)),
-    ]
+    rows = [Content.assemble((f"  {'':<{name_width}}  {'':<{9 * roomy}} {heads}", _SAME))]
     values = [_value(run, quantity, axis, x, smoothing) for run in runs]
     of = values[base] if base < len(values) else None
     for number, (run, value) in enumerate(zip(runs, values, strict=True)):
@@ -71,9 +67,10 @@ def figure_rows(
         last = _value(run, quantity, axis, end, smoothing) if end is not None else None
         rows.append(
             Content.assemble(
-                *head, (f"  {run.state:<9} {fit(reached, 11):>11}", _SAME), (f"{fixed(value, 6):>{value_width}}", _NEW),
+                *head, (f"  {run.state if roomy else '':<{9 * roomy}} {fit(reached, 11):>11}", _SAME),
+                (f"{fixed(value, 6):>{value_width}}", _NEW),
                 (f"  {'base' if number == base else _signed(apart):>8}", "bold" if apart else _SAME),
-                (f"  {'' if share is None else f'{share:+.1%}':>7}", _SAME),
+                (f"  {'' if share is None else f'{share:+.1%}':>7}" if roomy else "", _SAME),
                 (f"  {fixed(last, 6):>10}" if wide else "", _SAME),
             )
         )  # fmt: skip
@@ -92,7 +89,7 @@ def profile_rows(runs: list[ComparedRun], base: int, width: int) -> list[Content
     key_width = min(max(len(key) for key, _ in differing), max(12, width // 3))
     column = max(8, (width - key_width) // len(readable) - 2)
     letters = [LETTERS[runs.index(run)] for run in readable]
-    heads = "".join(f"  {letter + ' ' + fit(run.name, column - 2):<{column}}"
+    heads = "".join(f"  {letter + ' ' + fit_start(one_line(run.name), column - 2):<{column}}"
                     for letter, run in zip(letters, readable, strict=True))  # fmt: skip
     rows = [Content.assemble((f"{'profile':<{key_width}}{heads}", _SAME))]
     first = readable.index(runs[base]) if base < len(runs) and runs[base] in readable else 0
@@ -117,7 +114,8 @@ def command_rows(runs: list[ComparedRun], axis: Axis, width: int) -> list[Conten
         return [Content.assemble(("nobody laid hands on these runs", _SAME))]
     column = max(10, (width - 14) // len(readable) - 2)
     heads = "".join(
-        f"  {LETTERS[runs.index(run)] + ' ' + fit(run.name, column - 2):<{column}}" for run in readable
+        f"  {LETTERS[runs.index(run)] + ' ' + fit_start(one_line(run.name), column - 2):<{column}}"
+        for run in readable
     )
     rows = [Content.assemble((f"{axis:>12}{heads}", _SAME))]
     for at in sorted(done):
@@ -144,5 +142,5 @@ def _signed(value: float | None) -> str:
     return (
         ""
         if value is None
-        else f"{'+' if value > 0 else '-' if value < 0 else ''}{fixed(abs(value)).strip()}"
+        else f"{'+' if value > 0 else '-' if value < 0 else ''}{fixed(abs(value), 6).strip()}"
     )

@@ -126,7 +126,7 @@ class CompareScreen(ChartKeys):
         self.query_one("#chart", Chart).show(self._chart(runs))
         rows = self._pane_rows(runs, width)
         pane, box = self.query_one("#pane", TextRows), self.query_one("#pane-box")
-        box.border_title = PANES[self.pane]
+        box.border_title = self._pane_title(runs)
         if pane.styles.height is None or pane.styles.height.value != len(rows):
             pane.styles.height = len(rows)
         pane.show(rows)
@@ -185,15 +185,25 @@ class CompareScreen(ChartKeys):
             self._marked = (of, marks)
         return self._marked[1]
 
+    def _figures_at(self, runs: list[ComparedRun]) -> int | None:
+        """The crosshair, or as far as all of them got."""
+        pointed = self.choices.crosshair
+        return pointed if pointed is not None else common_x(runs, self.axis)
+
+    def _pane_title(self, runs: list[ComparedRun]) -> str:
+        name, at = PANES[self.pane], self._figures_at(runs)
+        if name != "figures" or at is None:
+            return name
+        far = "" if self.choices.crosshair is not None or len(runs) < 2 else ", as far as all of them got"
+        return f"{name} at {place(self.axis, at)}{far}"
+
     def _pane_rows(self, runs: list[ComparedRun], width: int) -> list[Content]:
         match PANES[self.pane]:
             case "figures":
-                pointed = self.choices.crosshair is not None
-                x = self.choices.crosshair if pointed else common_x(runs, self.axis)
+                at, quantity = self._figures_at(runs), self.choices.quantity
                 return figure_rows(
-                    runs, self.base, self.choices.quantity, self.axis, x, pointed, self.choices.smoothing,
-                    width - 2,
-                )  # fmt: skip
+                    runs, self.base, quantity, self.axis, at, self.choices.smoothing, width - 2
+                )
             case "profiles":
                 return profile_rows(runs, self.base, width - 2)
             case _:

@@ -24,6 +24,10 @@ _MARKS = {
     "unreadable": ("?", "$error"),
     UNREAD: ("·", "$quiet"),
 }
+BESIDE_LEAST = 7
+"""Cells left beside a name from which tags stand there where they have no column, or the run it came from."""
+STEP_ALONE, STEP_OF_ALL = 7, 15
+"""Cells of the step, and of that and the last one."""
 MARK_CELLS = 2
 """The first cells of a row: whether it is marked."""
 
@@ -33,6 +37,7 @@ class Columns:
     """Which columns fit, and how wide they are, in cells."""
 
     name: int
+    step: int
     curve: int
     loss: bool
     size: bool
@@ -41,13 +46,13 @@ class Columns:
     @classmethod
     def for_width(cls, width: int) -> Columns:
         """State, step, best loss and age always; then the name, the last loss, the size, the curve and the tags."""
-        loss, size = width >= 92, width >= 100
-        spare = width - 47 - 8 * loss - 11 * size
+        loss, size, step = width >= 92, width >= 100, STEP_OF_ALL if width >= 72 else STEP_ALONE
+        spare = width - 32 - step - 8 * loss - 11 * size
         name = max(10, min(35, spare))
         curve = min(40, spare - name - 2)
         curve = curve if curve >= 12 else 0
         tags = spare - name - (curve + 2 if curve else 0) - 2
-        return cls(name, curve, loss, size, min(60, tags) if tags >= 10 else 0)
+        return cls(name, step, curve, loss, size, min(60, tags) if tags >= 10 else 0)
 
 
 def run_header(columns: Columns, sort: Sort = "age") -> Content:
@@ -62,7 +67,7 @@ def run_header(columns: Columns, sort: Sort = "age") -> Content:
     return Content.assemble(
         f"    {'state':<8}  ",
         title("run", "name", -columns.name),
-        f"  {'step':>15}  ",
+        f"  {'step':>{columns.step}}  ",
         f"{'loss curve':<{columns.curve}}  " if columns.curve else "",
         f"{'loss':>6}  " if columns.loss else "",
         title("best", "loss", 6),
@@ -78,7 +83,7 @@ def sort_at(columns: Columns, column: int) -> Sort | None:
     x = 14 + columns.name
     if 14 <= column < x:
         return "name"
-    x += 19 + (columns.curve + 2 if columns.curve else 0) + 8 * columns.loss
+    x += 4 + columns.step + (columns.curve + 2 if columns.curve else 0) + 8 * columns.loss
     if x <= column < x + 6:
         return "loss"
     x += 8
@@ -94,21 +99,23 @@ def run_row(row: RunRow, columns: Columns, now_wall_s: float, marked: bool = Fal
     mark, colour = _MARKS.get(row.state, ("?", "$quiet"))
     step = (
         f"{format_count(row.step)}/{format_count(row.total_steps)}"
-        if row.total_steps
+        if row.total_steps and columns.step > STEP_ALONE
         else format_count(row.step)
         if row.state != UNREAD
         else ""
     )
-    name, parent = one_line(row.run_id), _parent(row)
-    if len(name) + len(parent) > columns.name:
-        parent = ""
+    name = one_line(row.run_id)
+    beside, hue = ("", "") if columns.tags or not row.tags else (f" {_tags(row)}", "$secondary")
+    beside, hue = (beside, hue) if beside or not row.parent else (_parent(row), "$quiet")
+    room = columns.name - len(name)
+    beside = fit(beside, room) if room >= BESIDE_LEAST else ""
     ink = "bold" if row.live else "$quiet" if row.archived else ""
     return Content.assemble(
         ("◆ " if marked else "  ", "$accent"),
         (f"{mark} {padded(row.state, 8)}  ", colour),
-        (name if parent else f"{fit_middle(name, columns.name):<{columns.name}}", ink),
-        (f"{parent:<{columns.name - len(name)}}" if parent else "", "$quiet"),
-        f"  {step:>15}  ",
+        (name if beside else f"{fit_middle(name, columns.name):<{columns.name}}", ink),
+        (f"{beside:<{room}}" if beside else "", hue),
+        f"  {step:>{columns.step}}  ",
         (f"{sparkline(row.curve, columns.curve)}  " if columns.curve else "", "$primary"),
         f"{_loss(row.loss)}  " if columns.loss else "",
         f"{_loss(row.best)}  ",
@@ -124,9 +131,9 @@ def _about(row: RunRow, cells: int) -> Content:
         return Content()
     kept = " ".join(filter(None, (_tags(row), one_line(row.note))))
     reason = one_line(row.reason, 400)
-    return Content.assemble(
-        "  ", (kept, "$secondary"), "  " if kept and reason else "", (reason, _reason_ink(row))
-    ).truncate(cells + 2, ellipsis=True)
+    said = Content.assemble((kept, "$secondary"), "  " if kept and reason else "", (reason, _reason_ink(row)))
+    said = said.truncate(cells, ellipsis=True)
+    return Content.assemble("  ", said, " " * (cells - said.cell_length))
 
 
 def detail_rows(row: RunRow, width: int) -> list[Content]:

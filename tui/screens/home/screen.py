@@ -44,6 +44,7 @@ class HomeScreen(Opening):
     #runs-header { height: 1; color: $quiet; }
     #run-detail { height: 2; margin: 0 2; }
     #profiles { height: auto; max-height: 7; border-top: solid $panel; }
+    HomeScreen.-low #profiles { max-height: 3; }
     #profiles { border-title-color: $foreground; border-title-style: bold; }
     #runs-empty { display: none; height: 1fr; content-align: center middle; text-align: center; color: $quiet; }
     HomeScreen.no-runs #runs, HomeScreen.no-runs #runs-header, HomeScreen.no-runs #run-detail { display: none; }

@@ -23,8 +23,10 @@ def title(view: HomeView, width: int, read_only: bool) -> Content:
     live = sum(run.live for run in view.runs)
     used = format_bytes(sum(run.size_bytes or 0 for run in view.runs))
     free = f", {format_bytes(view.free_bytes)} free" if view.free_bytes is not None else ""
-    measured = all(run.size_bytes is not None for run in view.runs)
-    right = f"{counted(len(view.runs), 'run')}, {live} live   {'' if measured else 'over '}{used} used{free}"
+    measured = sum(run.size_bytes is not None for run in view.runs)
+    over = "" if measured == len(view.runs) else "over "
+    used = f"{over}{used} used" if measured or not view.runs else "measuring sizes"
+    right = f"{counted(len(view.runs), 'run')}, {live} live   {used}{free}"
     mode = "  read-only" if read_only else ""
     room = width - len("slotdeck") - len(mode) - len(right) - 4
     folder = one_line(str(view.runs_dir))

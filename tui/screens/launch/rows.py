@@ -12,7 +12,7 @@ from tui.state.formatting import fit
 from tui.state.launch.form import FIRST, Form
 from tui.state.launch.prospect import Figure
 
-KEY_CELLS, VALUE_CELLS = 24, 16
+KEY_CELLS, VALUE_CELLS = 27, 16
 VALUE_AT = KEY_CELLS + 2
 """Column at which values begin."""
 TABLES = {

@@ -17,7 +17,7 @@ def title(form: Form | None, profile: str, width: int, read_only: bool) -> Conte
     left = Content.assemble(
         ("launch ", "bold"), (one_line(shown_name(profile)), "bold $accent"),
         ("  read-only" if read_only else "", "$quiet"), (f"   {about}", "$quiet"),
-    ).truncate(max(10, width - len(changed) - 2), ellipsis=True)  # fmt: skip
+    ).truncate(max(10, width - (len(changed) + 2 if changed else 0)), ellipsis=True)  # fmt: skip
     return apart(left, Content.assemble((changed, "$accent")), width)
 
 

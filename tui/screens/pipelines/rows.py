@@ -30,16 +30,18 @@ class Columns:
     what: int
     bar: int
     rate: bool
+    since: bool
     says: int
 
     @classmethod
     def for_width(cls, width: int) -> Columns:
-        """Without the rate where it is narrow; what the job says where there is room left."""
-        rate, bar = width >= 100, 12 if width >= 100 else 8
-        room = width - (32 + STATE_CELLS + TASK_CELLS + bar + (RATE_CELLS + 2 if rate else 0))
+        """Without the rate, then the age, where it is narrow; what the job says where there is room left."""
+        rate, since = width >= 100, width >= 70
+        bar = 12 if rate else 8 if since else 5
+        room = width - (24 + STATE_CELLS + TASK_CELLS + bar + (RATE_CELLS + 2) * rate + 8 * since)
         what = max(8, min(WHAT_CELLS, room))
         says = room - what - 2
-        return cls(what, bar, rate, says if says >= SAYS_LEAST else 0)
+        return cls(what, bar, rate, since, says if says >= SAYS_LEAST else 0)
 
 
 def job_header(columns: Columns) -> Content:
@@ -47,7 +49,8 @@ def job_header(columns: Columns) -> Content:
     rate = f"{'rate':>{RATE_CELLS}}  " if columns.rate else ""
     return Content(
         f"   {'state':<{STATE_CELLS}}  {'job':<{TASK_CELLS}}  {'of':<{columns.what}}"
-        f"  {'progress':<{columns.bar + 5}}  {rate}{'left':>8}  {'since':>6}{'  says' if columns.says else ''}"
+        f"  {'progress':<{columns.bar + 5}}  {rate}{'left':>8}"
+        f"{'   since' if columns.since else ''}{'  says' if columns.says else ''}"
     )
 
 
@@ -66,22 +69,19 @@ def job_row(job: JobRow, columns: Columns, now_wall_s: float) -> Content:
         "  ",
         rate,
         left,
-        (f"  {age(now_wall_s - (job.ended_wall_s or job.began_wall_s)):>6}", "$quiet"),
+        (f"  {age(now_wall_s - (job.ended_wall_s or job.began_wall_s)):>6}" if columns.since else "", "$quiet"),
         (f"  {padded(says, columns.says)}" if columns.says else "", "$error" if job.state == "failed" else "$quiet"),
     )  # fmt: skip
 
 
 def detail_rows(job: JobRow, width: int, now_wall_s: float) -> list[Content]:
     """What the columns have no room for: three rows."""
-    lasted = (job.ended_wall_s or now_wall_s) - job.began_wall_s
-    ended = "" if job.ended_wall_s is None else f", {job.state} {_ago(now_wall_s - job.ended_wall_s)}"
-    first = [
-        one_line(job.what, 1000),
-        one_line(job.stage),
-        _done(job),
-        _rate(job) if job.state == RUNNING else "",
-        f"{format_duration(max(0.0, lasted))}{ended}",
-    ]
+    if job.ended_wall_s is None:
+        now = _rate(job)
+    else:
+        lasted = format_duration(max(0.0, job.ended_wall_s - job.began_wall_s))
+        now = f"{lasted}, {job.state} {_ago(now_wall_s - job.ended_wall_s)}"
+    first = [one_line(job.what, 1000), one_line(job.stage), _done(job), now]
     rows = [
         Content.assemble((one_line(job.task), "bold"), "   ", " · ".join(part for part in first if part)),
         Content.assemble((one_line(job.detail, 1000), "$error" if job.state == "failed" else "")),
