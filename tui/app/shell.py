@@ -148,4 +148,4 @@ class Shell(App[int]):
         from tui.screens.dialogs.search import SearchScreen
 
         if not CommandPalette.is_open(self):  # type: ignore[arg-type]
-            self.push_screen(SearchScreen(providers=[Palette], placeholder="a verb, a slot, an action"))
+            self.push_screen(SearchScreen(providers=[Palette], placeholder="what to do, or a name"))
