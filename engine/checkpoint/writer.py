@@ -177,7 +177,10 @@ class CheckpointWriter:
         # Page-locked buffers, kept from save to save: all copies are queued, then waited for once.
         buffer = self._pinned.get(key)
         if buffer is None or buffer.shape != tensor.shape or buffer.dtype != tensor.dtype:
-            buffer = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+            try:
+                buffer = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+            except RuntimeError:  # the host may lock no more memory: slower, and no reason to end a run
+                return tensor.to("cpu", copy=True).contiguous()
             self._pinned[key] = buffer
         return buffer.copy_(tensor, non_blocking=True)
 

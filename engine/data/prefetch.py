@@ -11,6 +11,7 @@ Built by `engine.train` for a GPU; a CPU run reads when it needs to (`engine.dat
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -69,11 +70,9 @@ class PrefetchingLoader(Loader):
             for t in (batch.x_BT, batch.y_BT):
                 t.record_stream(stream)  # its memory is not given away while this stream may still read it
         self._ahead = None
-        before = super().state()
-        try:
+        # What is wrong with a batch, or that there is no memory for it, is said when it is asked for.
+        with suppress(SlotdeckError, RuntimeError):
             self._ahead = self._read()
-        except SlotdeckError:
-            super().load_state(before)  # said when that batch is asked for
         return batch.x_BT, batch.y_BT
 
     def state(self) -> dict[str, int]:
@@ -86,7 +85,15 @@ class PrefetchingLoader(Loader):
         self._ahead = None
 
     def _read(self) -> _Ahead:
+        """The next batch, on its way. If it cannot be had, the stream stands where it stood."""
         before = super().state()
+        try:
+            return self._copied(before)
+        except (SlotdeckError, RuntimeError):
+            super().load_state(before)
+            raise
+
+    def _copied(self, before: dict[str, int]) -> _Ahead:
         x_BT, y_BT = super().next()
         if self._stream is None:
             return _Ahead(x_BT.to(self._device), y_BT.to(self._device), before, None)

@@ -279,8 +279,8 @@ class SlottedOptimizer:
     @torch.no_grad()
     def _update(self, slots: Iterable[int], found_inf: Tensor | None) -> None:
         """Move what has a gradient in these slots, together where the weights are fp32."""
-        if found_inf is not None and found_inf.device.type not in ("cuda", "cpu"):
-            # Fused kernels elsewhere take no flag: there the device is read after all.
+        if found_inf is not None and found_inf.device.type == "mps":
+            # Fused kernels there take no flag: the device is read after all.
             if found_inf.item():
                 return
             found_inf = None

@@ -82,4 +82,4 @@ def _moved(state: State, device: torch.device) -> State:
 def _tensor_moved(t: Tensor, device: torch.device) -> Tensor:
     if device.type == "cpu" and t.device.type == "cuda":
         return torch.empty(t.shape, dtype=t.dtype, pin_memory=True).copy_(t)
-    return t.to(device)
+    return t.to(device, non_blocking=t.is_pinned())

@@ -24,6 +24,7 @@ import torch
 
 from engine.errors import SlotdeckError, nearest
 from engine.precision.fp8 import FP8, Trial, has_fp8
+from engine.text import one_line
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "fp8": FP8}
 
@@ -78,7 +79,10 @@ def choose(
         if kind == "cpu":
             return "fp32", "fp32 is the fastest on a CPU"
         if bf16 and fp8 and trial is not None:
-            result = trial()
+            try:
+                result = trial()
+            except RuntimeError as error:
+                return "bf16", f"fp8 could not be tried: {one_line(str(error), 200)}"
             return "fp8" if result.wins else "bf16", result.describe()
         if bf16:
             return "bf16", "this GPU has bf16"
@@ -96,7 +100,12 @@ def choose(
                 f"fp8 needs an NVIDIA GPU of compute 8.9 or newer, and {here}",
                 "choose bf16 or fp32" if bf16 else "choose fp32",
             )
-        return name, "chosen" if trial is None else f"chosen; {trial().describe()}"
+        try:
+            return name, "chosen" if trial is None else f"chosen; {trial().describe()}"
+        except RuntimeError as error:
+            raise SlotdeckError(
+                f"fp8 does not work here: {one_line(str(error), 200)}", "choose bf16 or fp32"
+            ) from error
     if name == "bf16" and not bf16:
         raise SlotdeckError(
             "this GPU has no bf16", "choose fp16 or fp32" if kind == "cuda" else "choose fp32"

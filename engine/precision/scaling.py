@@ -36,8 +36,23 @@ class LossScaling:
         with_gradient = [p for p in parameters if p.grad is not None]
         if not with_gradient:
             return
-        self._scaler.unscale_(_Gradients(with_gradient))  # type: ignore[arg-type]
+        narrow = [p.grad for p in with_gradient if p.grad is not None and p.grad.dtype == torch.bfloat16]
+        wide = [p for p in with_gradient if p.grad is not None and p.grad.dtype != torch.bfloat16]
+        self._scaler.unscale_(_Gradients(wide + self._unscaled(narrow)))  # type: ignore[arg-type]
         self._scaler.update()
+
+    @torch.no_grad()
+    def _unscaled(self, narrow: list[Tensor]) -> list[Tensor]:
+        """Divide bf16 gradients, for which CUDA has no such kernel; a stand-in that is finite if they are."""
+        if not narrow:
+            return []
+        norms = torch.stack([torch.linalg.vector_norm(g, dtype=torch.float32) for g in narrow])
+        scale = self._scaler.scale(torch.ones_like(norms[0]))
+        for gradient in narrow:
+            gradient.div_(scale)  # a power of two: exact
+        stand_in = torch.zeros_like(norms)
+        stand_in.grad = norms
+        return [stand_in]
 
     def state_dict(self) -> dict[str, Any]:
         """Plain numbers, for the checkpoint's `state.msgpack`."""

@@ -125,6 +125,8 @@ class Plan:
 
 def _on_device(passing: dict[int, list[list[int]]], device: torch.device | None) -> dict[int, list[Tensor]]:
     """The same numbers as int64 tensors on the device, brought there together: slot -> one a micro-batch."""
+    if not passing:
+        return {}
     parts = [part for micro_batches in passing.values() for part in micro_batches]
     numbers = torch.tensor([i for part in parts for i in part], dtype=torch.int64)
     if device is not None and device.type == "cuda":

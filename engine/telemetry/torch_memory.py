@@ -99,6 +99,12 @@ def memory_split(
     )
 
 
+def forget_peak(device: torch.device) -> None:
+    """What was held until now is no part of the next split: a warm-up tries more than a step ever holds."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def _cuda(device: torch.device, known: int) -> tuple[int, int, int, int]:
     """Activations, cache, other processes (with the driver's own), total; then the peak starts again."""
     peak, reserved = torch.cuda.max_memory_allocated(device), torch.cuda.memory_reserved(device)

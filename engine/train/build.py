@@ -93,6 +93,8 @@ def build_parts(run_dir: Path) -> Parts:
     profile = load_profile(profile_path(run_dir))
     check(profile, begun=bool(checkpoint_folders(run_dir / FOLDER)))
     device = choose_device(profile.train.device)
+    if profile.train.deterministic:
+        _be_deterministic()
     precision, reason = resolve(profile.precision.compute, device, lambda: _fp8_trial(profile, device))
     if precision == "fp16" and profile.train.lean:
         raise SlotdeckError(
@@ -120,7 +122,7 @@ def build_parts(run_dir: Path) -> Parts:
     validation = ValidationSet(
         val, seq_len, wish.tokens, wish.batch_size or batch_size, vocab_size=model_vocab
     )
-    seed_everything(profile.train.seed, profile.train.deterministic)
+    seed_everything(profile.train.seed)
     model = build_model(profile.model, vocab_size, profile.train.head_chunk)
     model.init_weights(torch.Generator().manual_seed(profile.train.seed))
     origin = begin_with(model, profile.model.init_from, run_dir, train)
@@ -148,14 +150,17 @@ def build_parts(run_dir: Path) -> Parts:
     )
 
 
-def seed_everything(seed: int, deterministic: bool) -> None:
+def seed_everything(seed: int) -> None:
     """The global generators, which dropout draws from; the data, the plans and the samples have their own."""
     torch.manual_seed(seed)
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    if deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
+
+
+def _be_deterministic() -> None:
+    """Before the first matmul: cuBLAS reads its setting when torch first calls it."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
 
 
 def describe_model(model: SlottedModel) -> tuple[ModelInfo, list[SlotInfo]]:

@@ -31,6 +31,7 @@ from engine.runlog.branches import Branches
 from engine.runlog.writer import LogWriter
 from engine.slots.plan import Plan
 from engine.slots.planner import Planner
+from engine.telemetry.torch_memory import forget_peak
 from engine.tokenizer.bpe import Tokenizer
 from engine.train import judge
 from engine.train.fitting.recompute import with_recompute
@@ -319,6 +320,7 @@ class Run:
 
     def begin(self, *, paused: bool = False) -> None:
         """The first thing the loop does: judge the untrained model once, then run, or go on being `paused`."""
+        forget_peak(self.device)
         self.meter.start()
         if paused:
             self.enter("paused", "as it was when the engine was lost")

@@ -25,7 +25,7 @@ from engine.errors import SlotdeckError
 from engine.optim.groups import STEM
 from engine.profile.derive import train_seq_len
 from engine.protocol.events import LogLine, Progress
-from engine.telemetry.torch_memory import SavedTensors
+from engine.telemetry.torch_memory import SavedTensors, forget_peak
 from engine.train.fitting.rehearsal import rehearse
 from engine.train.guards.out_of_memory import give_back, is_out_of_memory, smaller
 from engine.units import format_bytes
@@ -157,7 +157,7 @@ def _tried(run: Run) -> Callable[[int], int | None]:
 
     def peak(size: int) -> int | None:
         give_back(run.device)
-        torch.cuda.reset_peak_memory_stats(run.device)
+        forget_peak(run.device)
         try:
             # The second pass of a step runs beside the first one's gradients.
             rehearse(run, size, passes=2 if size < run.sequences else 1)
@@ -168,6 +168,7 @@ def _tried(run: Run) -> Callable[[int], int | None]:
         else:
             held = torch.cuda.max_memory_reserved(run.device) + to_come
         give_back(run.device)
+        forget_peak(run.device)
         return held
 
     return peak

@@ -139,7 +139,8 @@ class SpikeGuard:
         self._recent = recent[1 - RECENT :].clone()
         most = recent.unfold(0, RECENT, 1).sum(1).max()
         order = torch.arange(1, len(rows) + 1, device=self._device)
-        last = rows[(rows[:, 3] * order).argmax(), :2]
+        # `rows[argmax]` would read the index on the host, and wait for the device.
+        last = rows.index_select(0, (rows[:, 3] * order).argmax(0, keepdim=True))[0, :2]
         told = torch.cat((last, self._limits))
         spikes = rows[:, 3].sum()
         self._told = torch.cat(

@@ -79,6 +79,30 @@ def test_what_is_wrong_with_a_batch_is_said_when_it_is_asked_for(shards: Shards)
     assert state["cursor"] == good
 
 
+def test_a_batch_for_which_there_was_no_memory_is_the_next_one_all_the_same(
+    shards: Shards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, ahead = both(shards)
+    same(plain, ahead, 2)
+    full = True
+
+    def no_room(loader: PrefetchingLoader, before: dict[str, int]) -> object:
+        read = copied(loader, before)
+        if full:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return read
+
+    copied = PrefetchingLoader._copied
+    monkeypatch.setattr(PrefetchingLoader, "_copied", no_room)
+    same(plain, ahead, 1)  # was read ahead while there was room
+    for _ in range(2):
+        with pytest.raises(torch.OutOfMemoryError):
+            ahead.next()
+        assert ahead.state() == plain.state()
+    full = False
+    same(plain, ahead, 8)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU")
 def test_on_a_gpu_too_with_the_batches_there(shards: Shards) -> None:

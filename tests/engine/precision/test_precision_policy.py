@@ -7,6 +7,7 @@ import torch
 
 from engine.errors import SlotdeckError
 from engine.precision.device import available, choose_device
+from engine.precision.fp8 import Trial
 from engine.precision.policy import choose, dtype_of, resolve
 
 CPU = torch.device("cpu")
@@ -80,3 +81,14 @@ def test_no_gpu_when_one_is_asked_for() -> None:
         choose_device("cuda")
     assert "train.device = 'cuda', and torch" in refused.value.message
     assert refused.value.remedy == f"write {available()[0]!r} or 'auto'"
+
+
+def test_an_fp8_that_breaks_when_it_is_tried_is_not_chosen_and_says_why() -> None:
+    def breaks() -> Trial:
+        raise RuntimeError("no kernel\nfor this device")
+
+    name, reason = choose("auto", "cuda", True, True, breaks)
+    assert name == "bf16"
+    assert reason.startswith("fp8 could not be tried: no kernel")
+    with pytest.raises(SlotdeckError, match="fp8 does not work here: no kernel"):
+        choose("fp8", "cuda", True, True, breaks)

@@ -64,3 +64,29 @@ def test_a_step_without_gradients_changes_nothing() -> None:
     scaling = LossScaling(CPU)
     scaling.unscale([torch.ones(2)], FP16)
     assert scaling.state_dict() == LossScaling(CPU).state_dict()
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_bf16_gradients_are_divided_without_the_kernel_that_cuda_lacks_for_them(
+    spoilt: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = torch._amp_foreach_non_finite_check_and_unscale_
+
+    def as_on_cuda(gradients: list[torch.Tensor], *rest: torch.Tensor) -> None:
+        assert all(g.dtype == torch.float32 for g in gradients), "not implemented for 'BFloat16'"
+        kernel(gradients, *rest)
+
+    monkeypatch.setattr(torch, "_amp_foreach_non_finite_check_and_unscale_", as_on_cuda)
+    scaling = LossScaling(CPU)
+    wide, narrow = torch.ones(3, requires_grad=True), torch.ones(3, dtype=torch.bfloat16, requires_grad=True)
+    scaling.scale((wide.sum() + 5 * narrow.float().sum()) * (1e36 if spoilt else 1), FP16).backward()
+    scaling.unscale([wide, narrow], FP16)
+    assert wide.grad is not None
+    assert narrow.grad is not None
+    if spoilt:
+        assert not narrow.grad.isfinite().all()
+        assert scaling.state_dict()["scale"] == 2**15
+    else:
+        assert wide.grad.tolist() == [1.0] * 3
+        assert narrow.grad.tolist() == [5.0] * 3
+        assert scaling.state_dict()["scale"] == 2**16
