@@ -78,7 +78,7 @@ class ChooseRuns(Dialog[tuple[Path, ...]]):
         try:
             runs = self._load()
         except (SlotdeckError, OSError) as error:
-            hand_over(self, self._say, one_line(str(error), 400))
+            hand_over(self, self._say, f"✗ {one_line(str(error), 400)}", "$error")
         else:
             hand_over(self, self._show, runs)
 
@@ -88,9 +88,9 @@ class ChooseRuns(Dialog[tuple[Path, ...]]):
             self._list()
             self.call_after_refresh(self._list)  # its width is known now
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, ink: str = "") -> None:
         if self.is_attached:
-            self.query_one("#choose-note", Static).update(Content(text))
+            self.query_one("#choose-note", Static).update(Content.assemble((text, ink)))
 
     def _list(self, cursor: int | None = None) -> None:
         if not self._runs:

@@ -26,7 +26,8 @@ def title(view: HomeView, width: int, read_only: bool) -> Content:
     measured = sum(run.size_bytes is not None for run in view.runs)
     over = "" if measured == len(view.runs) else "over "
     used = f"{over}{used} used" if measured or not view.runs else "measuring sizes"
-    right = f"{counted(len(view.runs), 'run')}, {live} live   {used}{free}"
+    right = f"{counted(len(view.runs), 'run')}, {live} live   {used}"
+    right += free if len("slotdeck") + 2 + len(right) + len(free) <= width else ""
     mode = "  read-only" if read_only else ""
     room = width - len("slotdeck") - len(mode) - len(right) - 4
     folder = one_line(str(view.runs_dir))
