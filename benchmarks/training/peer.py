@@ -58,6 +58,8 @@ class Peer:
             self.forward = quick_forward(self.model, size.device, True, compiled)
             self.judge = quick_forward(self.model, size.device, True, False)
         self.seconds = 0.0
+        self.held = (0, 0)
+        """The most bytes that training had allocated and reserved, evaluations left out."""
         self.windows: list[tuple[int, float]] = []
         self.curve: list[tuple[int, float, float]] = []
         self.span_s: list[float] = []
@@ -82,7 +84,8 @@ class Peer:
             torch.cuda.reset_peak_memory_stats()
 
     def evaluate(self, step: int) -> None:
-        """The validation loss, the clock stopped."""
+        """The validation loss, the clock stopped; its whole logits are no part of what training holds."""
+        self.note_held()
         total, tokens = 0.0, 0
         with torch.inference_mode():
             for batch in self.validation:
@@ -90,6 +93,16 @@ class Peer:
                 total += float(self.judge(x_BT, y_BT)) * y_BT.numel()
                 tokens += y_BT.numel()
         self.curve.append((self.size.tokens(step), self.seconds, total / tokens))
+        if self.device.type == "cuda":
+            if not step:  # later it would cost the steps that follow
+                torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+
+    def note_held(self) -> None:
+        """Remember the allocator's peak, before an evaluation adds to it."""
+        if self.device.type == "cuda":
+            now = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+            self.held = max(self.held[0], now[0]), max(self.held[1], now[1])
 
     def train(
         self, recipe: Recipe, optimizers: list[torch.optim.Optimizer], before: Callable[[int], None]
@@ -119,7 +132,7 @@ class Peer:
     def memory(self, optimizers: list[torch.optim.Optimizer]) -> dict[str, Any]:
         """What training holds at its peak: CUDA's own word for it, else counted tensor by tensor."""
         if self.device.type == "cuda":
-            allocated, reserved = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+            allocated, reserved = self.held
         saved = SavedTensors(self.model.parameters())
         with saved:
             loss = self.forward(*self.moved(self.loader.next()))

@@ -20,6 +20,7 @@ from engine.protocol.events import Alarm, Event, LogGap, LogLine, SlotPlanned, S
 from engine.protocol.frames import HEADER, MAX_PAYLOAD, encode_frame
 from engine.runlog.mend import mend
 from engine.runlog.reserve import Reserve
+from engine.runlog.run_folder import LOG
 from engine.runlog.segment import SEGMENT_BYTES, Latest
 from engine.runlog.segment_file import SegmentFile
 from engine.text import one_line
@@ -75,7 +76,7 @@ class LogWriter:
         Raises:
             SlotdeckError: the folder cannot be written, or a newer slotdeck wrote the log.
         """
-        self._folder = run_dir / "log"
+        self._folder = run_dir / LOG
         self._run_id = one_line(run_id)  # of a folder whose name need not be UTF-8
         self._on_frames = on_frames
         self._clock_ns = clock_ns
@@ -233,6 +234,8 @@ class LogWriter:
             payload = codec.encode(event)
         except (TypeError, ValueError, OverflowError) as error:  # a lone surrogate in foreign text, for one
             return self._left_out(framed, t_ns, event, f"cannot be encoded: {error}")
+        if isinstance(event, StepReport) and not _can_be_indexed(event):
+            return self._left_out(framed, t_ns, event, "counts further than the log does")
         if len(payload) > MAX_PAYLOAD:
             return self._left_out(framed, t_ns, event, f"of {len(payload)} bytes is too large for the log")
         seq = self.head_seq + len(framed) + 1
@@ -321,6 +324,11 @@ class LogWriter:
         )
         self._number += 1
         return segment
+
+
+def _can_be_indexed(report: StepReport) -> bool:
+    """Whether its place fits the footer's columns: found out before it is written, or the log thread would end."""
+    return max(abs(report.step), abs(report.steps)) < 1 << 62 and 0 <= report.branch < 1 << 31
 
 
 def _must_be_durable(batch: list[_Queued]) -> bool:

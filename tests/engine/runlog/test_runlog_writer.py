@@ -7,8 +7,10 @@ import stat
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 from patience import PATIENCE_S
+from tiny_engine import report
 
 from engine.errors import SlotdeckError
 from engine.protocol.codec import decode
@@ -213,3 +215,18 @@ def test_after_a_failed_sync_the_log_goes_on_in_a_new_file(
     in_log = [entry.seq for entry in LogReader(tmp_path).entries() if entry.kind == LogLine.KIND]
     assert published == in_log
     assert sum(event.dropped for event in events if isinstance(event, LogGap)) == 1
+
+
+def test_a_report_of_a_branch_beyond_all_counting_is_left_out_and_the_log_goes_on(tmp_path: Path) -> None:
+    writer = LogWriter(tmp_path, "r")
+    assert writer.commit(line("before"))
+    assert not writer.commit(report(1, branch=1 << 31))
+    assert not writer.commit(msgspec.structs.replace(report(1), step=1 << 62))
+    assert writer.commit(report(2))
+    writer.close()
+    events = [decode(entry.kind, entry.payload) for entry in LogReader(tmp_path).entries()]
+    assert [type(event).__name__ for event in events] == ["LogLine", "LogGap", "LogGap", "StepReport"]
+    assert [event.reason for event in events if isinstance(event, LogGap)] == [
+        "a StepReport counts further than the log does"
+    ] * 2
+    assert not writer.failing
