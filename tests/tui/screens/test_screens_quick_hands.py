@@ -73,6 +73,22 @@ async def test_two_clicks_beside_a_dialog_leave_the_dialog(run_dir: Path, key: s
         assert isinstance(app.screen, CockpitScreen)
 
 
+async def test_a_click_that_reaches_a_dialog_under_the_palette_leaves_neither(run_dir: Path) -> None:
+    app, _ = still_deck(run_dir)
+    async with app.run_test(size=(120, 32)) as pilot:
+        await settle(pilot)
+        await pilot.press("S")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        dialog = app.screen
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(app.screen, SearchScreen))
+        click(dialog, 0, 31)
+        await settle(pilot)
+        assert isinstance(app.screen, SearchScreen)
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: isinstance(app.screen, CockpitScreen))
+
+
 async def test_a_click_on_a_terminal_that_shrank_meanwhile_leaves_the_dialog(run_dir: Path) -> None:
     app, _ = still_deck(run_dir)
     async with app.run_test(size=(200, 50)) as pilot:

@@ -14,7 +14,7 @@ class SearchScreen(CommandPalette):
 
     def dismiss(self, result: None = None) -> AwaitComplete:
         """Go, unless it has gone already: of two quick clicks the second must not take the screen below along."""
-        return super().dismiss(result) if self.is_current else AwaitComplete()
+        return super().dismiss(result) if self.is_active else AwaitComplete()
 
     def get_widget_at(self, x: int, y: int) -> tuple[Widget, Region]:
         """Beside everything, where a click was on a row that has gone since."""

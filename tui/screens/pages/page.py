@@ -144,7 +144,7 @@ class RunPage(Screen[None]):
 
     def dismiss(self, result: None = None) -> AwaitComplete:
         """Go, unless it has gone already: of two quick clicks the second must not take the screen below along."""
-        return super().dismiss(result) if self.is_current else AwaitComplete()
+        return super().dismiss(result) if self.is_active else AwaitComplete()
 
     def action_leave(self) -> None:
         """Back to the deck."""

@@ -62,7 +62,7 @@ class LinkRow(Widget):
     async def on_click(self, event: Click) -> None:
         """Do what the words say."""
         number = self._link_at(event)
-        if number is not None and self._links[number].action and self.screen.is_current:
+        if number is not None and self._links[number].action and self.screen.is_active:
             event.stop()
             await self.screen.run_action(self._links[number].action)
 
