@@ -11,6 +11,7 @@ from engine.checkpoint.find import find
 from engine.checkpoint.fork import make_fork
 from engine.control.journal import Journal
 from engine.errors import SlotdeckError
+from engine.runlog.run_folder import CHECKPOINTS
 from engine.text import one_line
 from slotdeck.say import say
 from slotdeck.terminal import command_line, shown_path
@@ -28,7 +29,7 @@ def fork_run(run_dir: Path, at: str, sets: Sequence[str]) -> Path:
         SlotdeckError: one line, naming the key, checkpoint or file; nothing is left behind.
     """
     try:
-        name = find(run_dir / "checkpoints", at, Journal.read(run_dir).branches)
+        name = find(run_dir / CHECKPOINTS, at, Journal.read(run_dir).branches)
     except SlotdeckError as error:
         raise SlotdeckError(f"{one_line(run_dir.name)}: {error.message}", error.remedy) from None
     made = make_fork(run_dir, name, sets, time.time(), secrets.token_hex(2))

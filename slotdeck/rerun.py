@@ -25,6 +25,7 @@ from engine.protocol.verbs import as_args
 from engine.runlog.index import History
 from engine.runlog.parent import RERUN, Parent, Repeat, read_parent, write_parent
 from engine.runlog.reader import LogReader
+from engine.runlog.run_folder import CHECKPOINTS, PROFILE
 from engine.text import one_line
 from slotdeck import start
 from slotdeck.say import say
@@ -71,13 +72,13 @@ def _begun(run_dir: Path) -> list[RunStarted]:
 
 def _profile(run_dir: Path, checkpoint: str, sets: Sequence[str]) -> Profile:
     if checkpoint:
-        if not (run_dir / "checkpoints" / checkpoint).is_dir():
+        if not (run_dir / CHECKPOINTS / checkpoint).is_dir():
             raise SlotdeckError(
                 f"{one_line(run_dir.name)} began at {checkpoint}, which it no longer has",
                 "fork its parent there instead",
             )
         return forked_profile(run_dir, checkpoint, sets)
-    profile = load_profile(run_dir / "profile.toml", sets)
+    profile = load_profile(run_dir / PROFILE, sets)
     check(profile)
     start.check_tokens(profile)
     return profile

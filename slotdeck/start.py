@@ -27,6 +27,7 @@ from engine.runlog.lock import is_live
 from engine.runlog.private import check_run_folder
 from engine.runlog.reader import LogReader
 from engine.runlog.restarts import kept_going
+from engine.runlog.run_folder import PROFILE
 from engine.runlog.summary import summarise
 from engine.small_file import write_whole
 from engine.text import one_line
@@ -128,7 +129,7 @@ def start_again(run_dir: Path, sets: Sequence[str], say: Say, restarts: int = 0)
             f"watch it with: {command_line('attach', shown_path(run_dir))}, or end it with: kill {parent.pid}",
         )
     check_run_folder(run_dir)
-    path = run_dir / "profile.toml"
+    path = run_dir / PROFILE
     before = _read_profile(path)
     changed = to_toml(_changed(path, sets)) if sets else ""
     _check_can_go_on(run_dir)

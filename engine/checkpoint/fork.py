@@ -27,10 +27,10 @@ from engine.profile.schema import Profile
 from engine.profile.write import to_toml
 from engine.runlog.catalog import create_run
 from engine.runlog.parent import FORK, Parent, write_parent
+from engine.runlog.run_folder import CHECKPOINTS, PROFILE
 from engine.small_file import put_on_disk
 from engine.text import one_line
 
-CHECKPOINTS = "checkpoints"
 FOR_FORK = b"where the run begins"
 """What its hold says: so it is no job's, though the checkpoint may have been made for one."""
 _FREE_OF_MODEL = {"dropout", "init_from"}
@@ -93,7 +93,7 @@ def forked_profile(run_dir: Path, name: str, sets: Sequence[str]) -> Profile:
             f"{name} has {manifest.step} steps done, and train.steps is {profile.train.steps}",
             f"set train.steps above {manifest.step}",
         )
-    if profile.data.dir != load_profile(run_dir / "profile.toml").data.dir:
+    if profile.data.dir != load_profile(run_dir / PROFILE).data.dir:
         _refuse_other_data(profile, name, state)
     return profile
 
@@ -104,7 +104,7 @@ def changed_profile(run_dir: Path, name: str, sets: Sequence[str]) -> Profile:
     Raises:
         SlotdeckError: one line, naming the key.
     """
-    path = run_dir / "profile.toml"
+    path = run_dir / PROFILE
     before, profile = load_profile(path), load_profile(path, sets)
     check(profile, begun=True)
     _refuse_other_shapes(before, profile, name)

@@ -21,9 +21,7 @@ from torch import Tensor
 from engine.checkpoint.retain import retain, sweep
 from engine.checkpoint.save import Snapshot, write_checkpoint
 from engine.runlog.branches import Place
-
-FOLDER = "checkpoints"
-"""Under the run folder."""
+from engine.runlog.run_folder import CHECKPOINTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ class CheckpointWriter:
         on_way: Callable[[Place], bool] = lambda _: True,
     ) -> None:
         """`on_way`: whether the run came through a checkpoint; asked from the thread that writes."""
-        self.root = run_dir / FOLDER
+        self.root = run_dir / CHECKPOINTS
         self._keep = keep
         self._on_saved = on_saved
         self._on_failed = on_failed

@@ -24,6 +24,7 @@ from engine.protocol.frames import encode_frame
 from engine.protocol.verbs import from_args
 from engine.runlog.branches import Branches
 from engine.runlog.index import History
+from engine.runlog.run_folder import LOG
 
 REMEMBERED = 10_000
 """Commands whose outcome is kept for repeats; older ones are forgotten first."""
@@ -80,7 +81,7 @@ class Journal:
     def read(cls, run_dir: Path) -> Journal:
         """The journal of a run's log; an empty one when there is no log yet."""
         journal = cls()
-        if not (run_dir / "log").is_dir():
+        if not (run_dir / LOG).is_dir():
             return journal
         past = History(run_dir, raw_reports=0)
         for entry in past.marks:

@@ -36,6 +36,7 @@ from engine.runlog.index import History
 from engine.runlog.lock import RunLock, is_live
 from engine.runlog.private import UMASK, check_run_folder
 from engine.runlog.restarts import RestartsLock
+from engine.runlog.run_folder import PROFILE
 from engine.runlog.writer import LogWriter
 from engine.text import one_line
 
@@ -203,7 +204,7 @@ class Restarter:
         """The profile's hook, as the engine would run it; a profile that cannot be read is the engine's to refuse."""
         if self._hook is None:
             try:
-                command = load_profile(self._run_dir / "profile.toml").guard.hook
+                command = load_profile(self._run_dir / PROFILE).guard.hook
             except SlotdeckError as error:
                 self._say(f"guard.hook was not run: {error}")
                 return

@@ -12,9 +12,7 @@ from pathlib import Path
 import msgspec
 
 from engine.protocol.events import Scalar
-
-ARTIFACTS = "artifacts"
-"""Under the run folder."""
+from engine.runlog.run_folder import ARTIFACTS
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

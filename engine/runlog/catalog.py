@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.errors import SlotdeckError, nearest
+from engine.runlog.run_folder import ARTIFACTS, CHECKPOINTS, LOG, PROFILE
 from engine.runlog.summary import RunSummary, summarise
 from engine.text import one_line
 
@@ -43,9 +44,9 @@ def create_run(
     except OSError as error:
         raise _cannot_make(run_dir, error) from None
     try:
-        for part in ("log", "checkpoints", "artifacts"):
+        for part in (LOG, CHECKPOINTS, ARTIFACTS):
             (run_dir / part).mkdir(mode=0o700)
-        fd = os.open(run_dir / "profile.toml", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        fd = os.open(run_dir / PROFILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(fd, "w", encoding="utf-8") as file:
             file.write(profile_toml)
     except OSError as error:
@@ -114,7 +115,7 @@ def find_run(text: str, runs_dir: Path) -> Path:
 def is_run_dir(path: Path) -> bool:
     """It looks like a run: there is a log folder in it."""
     try:
-        return (path / "log").is_dir()
+        return (path / LOG).is_dir()
     except OSError:  # another user's, or a name longer than the file system takes
         return False
 

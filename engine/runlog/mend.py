@@ -15,6 +15,7 @@ from engine.protocol import codec
 from engine.protocol.events import StepReport
 from engine.protocol.frames import Frame, read_frame
 from engine.runlog.footing import FooterBuilder
+from engine.runlog.run_folder import LOG
 from engine.runlog.scan import Scan
 from engine.runlog.segment import (
     FILE_MAGIC,
@@ -48,7 +49,7 @@ def mend(run_dir: Path) -> Mended:
     Raises:
         SlotdeckError: the folder cannot be written, or a newer slotdeck wrote the log.
     """
-    folder = run_dir / "log"
+    folder = run_dir / LOG
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

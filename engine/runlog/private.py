@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from engine.errors import SlotdeckError
+from engine.runlog.run_folder import ARTIFACTS, CHECKPOINTS, LOG, PROFILE
 from engine.text import one_line
 
 SOCKET = "sock"
-FILES = ("profile.toml", "parent.json", "lock", "restarts", "engine.out", "label.json")
-LOG, CHECKPOINTS, ARTIFACTS = "log", "checkpoints", "artifacts"
+FILES = (PROFILE, "parent.json", "lock", "restarts", "engine.out", "label.json")
 OTHERS_MAY_WRITE = 0o022
 UMASK = 0o077
 """Of every process that writes into a run folder."""

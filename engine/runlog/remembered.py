@@ -17,6 +17,7 @@ import msgspec
 from engine.errors import SlotdeckError
 from engine.runlog.catalog import run_dirs
 from engine.runlog.packed import floats, to_bytes
+from engine.runlog.run_folder import ARTIFACTS, CHECKPOINTS, LOG
 from engine.runlog.summary import Followed, RunSummary, Telling, presence_of, size_of, summary_of
 from engine.small_file import open_plain, write_whole
 
@@ -176,13 +177,13 @@ def _log_stamp(run_dir: Path) -> Stamp:
     """Changes whenever the log does: its segments, the newest one's size and time, the inode of all."""
     newest, segments = "", 0
     try:
-        with os.scandir(run_dir / "log") as entries:
+        with os.scandir(run_dir / LOG) as entries:
             for entry in entries:
                 segments += 1
                 newest = max(newest, entry.name) if entry.name.endswith(".slog") else newest
         if not newest:
             return (segments, 0)
-        info = os.stat(run_dir / "log" / newest)
+        info = os.stat(run_dir / LOG / newest)
     except OSError:
         return (segments, 0)
     return (segments, info.st_ino, info.st_size, info.st_mtime_ns)
@@ -191,7 +192,7 @@ def _log_stamp(run_dir: Path) -> Stamp:
 def _size_stamp(run_dir: Path) -> Stamp:
     """Changes whenever a checkpoint, an artifact or a log segment comes or goes, or the log grows."""
     times = []
-    for part in (".", "checkpoints", "artifacts"):
+    for part in (".", CHECKPOINTS, ARTIFACTS):
         try:
             times.append(os.stat(run_dir / part).st_mtime_ns)
         except OSError:

@@ -20,6 +20,7 @@ import msgspec
 from engine.errors import SlotdeckError
 from engine.protocol.codec import SEGMENT_FOOTER, SEGMENT_HEADER
 from engine.protocol.frames import HEADER, MAX_PAYLOAD, Frame, encode_frame, read_frame
+from engine.runlog.run_folder import LOG
 from engine.runlog.scan import next_frame
 
 FILE_MAGIC = b"SLOTLOG\x01"
@@ -138,7 +139,7 @@ def segment_paths(run_dir: Path) -> list[Path]:
     Raises:
         SlotdeckError: the folder is not a run folder, or cannot be read.
     """
-    folder = run_dir / "log"
+    folder = run_dir / LOG
     try:
         names = [p for p in folder.iterdir() if re.fullmatch(r"\d{6,}\.slog", p.name)]
     except (FileNotFoundError, NotADirectoryError):

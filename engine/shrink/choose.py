@@ -18,7 +18,6 @@ from torch import Tensor
 
 from engine.checkpoint.find import BEST, find
 from engine.checkpoint.manifest import MODEL, STATE, Damaged, Manifest, checkpoint_folders, read, verify
-from engine.checkpoint.writer import FOLDER
 from engine.control.journal import Journal
 from engine.errors import SlotdeckError
 from engine.models.build import build_model
@@ -28,6 +27,7 @@ from engine.profile.schema import Profile
 from engine.protocol.codec import decode
 from engine.protocol.events import RunStarted
 from engine.runlog.index import History
+from engine.runlog.run_folder import CHECKPOINTS, PROFILE
 from engine.text import one_line
 
 NEWEST = "newest"
@@ -64,13 +64,13 @@ def choose(run_dir: Path, checkpoint: str = NEWEST) -> Chosen:
         raise SlotdeckError(
             f"{folder} cannot be used: {one_line(str(error), 300)}", "name another with --checkpoint"
         ) from None
-    profile = load_profile(run_dir / "profile.toml")
+    profile = load_profile(run_dir / PROFILE)
     gone: list[str] = state.get("pruned", [])
     return Chosen(manifest, profile, _model(run_dir, profile, tensors, gone, folder), state["vocab_hash"])
 
 
 def _folder(run_dir: Path, checkpoint: str) -> Path:
-    root = run_dir / FOLDER
+    root = run_dir / CHECKPOINTS
     folders = checkpoint_folders(root)
     if not folders:
         raise SlotdeckError(

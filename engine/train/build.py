@@ -19,7 +19,6 @@ import psutil
 import torch
 
 from engine.checkpoint.manifest import checkpoint_folders
-from engine.checkpoint.writer import FOLDER
 from engine.data.loader import Loader, ValidationSet
 from engine.data.prefetch import PrefetchingLoader
 from engine.data.shards import Shards
@@ -39,14 +38,13 @@ from engine.profile.forecast import forecast
 from engine.profile.load import load_profile
 from engine.profile.schema import Profile
 from engine.protocol.events import Machine, ModelInfo, SlotInfo
+from engine.runlog.run_folder import CHECKPOINTS, PROFILE
 from engine.slots.planner import Planner
 from engine.tokenizer import bpe
 from engine.tokenizer.bpe import Tokenizer
 from engine.train.fitting import compiling
 from engine.train.origin import begin_with
 from engine.units import format_bytes
-
-PROFILE_NAME = "profile.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +74,10 @@ def profile_path(run_dir: Path) -> Path:
     Raises:
         SlotdeckError: there is none, so this is no run folder.
     """
-    path = run_dir / PROFILE_NAME
+    path = run_dir / PROFILE
     if not path.is_file():
         raise SlotdeckError(
-            f"{run_dir} is not a run folder: it has no {PROFILE_NAME}", "give one from `slotdeck runs`"
+            f"{run_dir} is not a run folder: it has no {PROFILE}", "give one from `slotdeck runs`"
         )
     return path
 
@@ -91,7 +89,7 @@ def build_parts(run_dir: Path) -> Parts:
         SlotdeckError: the profile, the data or the machine does not allow it.
     """
     profile = load_profile(profile_path(run_dir))
-    check(profile, begun=bool(checkpoint_folders(run_dir / FOLDER)))
+    check(profile, begun=bool(checkpoint_folders(run_dir / CHECKPOINTS)))
     device = choose_device(profile.train.device)
     if profile.train.deterministic:
         _be_deterministic()

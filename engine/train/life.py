@@ -21,6 +21,7 @@ from engine.protocol.events import LogLine, RunEnded, RunStarted
 from engine.runlog.lock import RunLock
 from engine.runlog.parent import Parent, read_parent
 from engine.runlog.private import check_run_folder
+from engine.runlog.run_folder import LOG
 from engine.runlog.writer import LogWriter, Published
 from engine.telemetry.alarms import HardwareAlarms
 from engine.telemetry.sampler import Sampler
@@ -54,7 +55,7 @@ def run_engine(run_dir: Path, *, resume: bool, paused: bool = False) -> int:
     profile_path(run_dir)  # before the lock, which would make a file in whatever folder this is
     check_run_folder(run_dir)
     with RunLock(run_dir):
-        begun = any((run_dir / "log").glob("*.slog"))
+        begun = any((run_dir / LOG).glob("*.slog"))
         if begun and not resume:
             raise SlotdeckError(
                 f"{run_dir.name} has begun already", f"go on with: slotdeck resume {run_dir.name}"

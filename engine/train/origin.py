@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.checkpoint.manifest import checkpoint_folders
-from engine.checkpoint.writer import FOLDER
 from engine.data.shards import Shards
 from engine.errors import SlotdeckError
 from engine.models.decoder import Decoder
 from engine.models.hf import load_weights
 from engine.models.slotted import SlottedModel
+from engine.runlog.run_folder import CHECKPOINTS
 from engine.tokenizer import bpe
 
 
@@ -31,7 +31,7 @@ def begin_with(model: SlottedModel, init_from: str, run_dir: Path, shards: Shard
     Raises:
         SlotdeckError: the folder does not fit the model or the data.
     """
-    if not init_from or checkpoint_folders(run_dir / FOLDER):
+    if not init_from or checkpoint_folders(run_dir / CHECKPOINTS):
         return ""
     assert isinstance(model, Decoder), "the profile knows no other family"
     folder = Path(init_from)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from engine.checkpoint.load import load_newest
-from engine.checkpoint.writer import FOLDER
 from engine.control.journal import Applied, Journal
 from engine.control.mailbox import NOT_LOGGED, Accepted
 from engine.control.shaping import settled, shapes
@@ -21,6 +20,7 @@ from engine.protocol.commands import verb_of
 from engine.protocol.verbs import from_args
 from engine.runlog.index import History
 from engine.runlog.parent import RERUN, Parent
+from engine.runlog.run_folder import CHECKPOINTS
 from engine.shrink.slots import prune_to
 from engine.train import snapshot
 from engine.train.build import Parts
@@ -64,7 +64,7 @@ def load_past(run_dir: Path, parts: Parts, parent: Parent | None = None) -> Past
     model, names = parts.model, parts.model.slot_names
     prefixes = {name: model.prefix_of(i) for i, name in enumerate(names)}
     states = parts.optimizer.state_shapes()
-    loaded = load_newest(run_dir / FOLDER, model.state_dict(), states, prefixes, journal.branches)
+    loaded = load_newest(run_dir / CHECKPOINTS, model.state_dict(), states, prefixes, journal.branches)
     if loaded is None:
         if parent is not None and parent.checkpoint and not journal.last_seq:
             raise SlotdeckError(

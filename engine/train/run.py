@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from engine.checkpoint.writer import FOLDER, CheckpointWriter, Failed, Saved
+from engine.checkpoint.writer import CheckpointWriter, Failed, Saved
 from engine.control.mailbox import Accepted, Mailbox
 from engine.data.loader import Loader, ValidationSet
 from engine.errors import SlotdeckError
@@ -28,6 +28,7 @@ from engine.profile.schema import Profile
 from engine.protocol.commands import Stop
 from engine.protocol.events import Alarm, StateChanged
 from engine.runlog.branches import Branches
+from engine.runlog.run_folder import CHECKPOINTS
 from engine.runlog.writer import LogWriter
 from engine.slots.plan import Plan
 from engine.slots.planner import Planner
@@ -137,7 +138,7 @@ class Run:
         self.slot_meter = SlotMeter(self.model, self.device, self.profile.telemetry.slots_every_s)
         self.stalled_data = StalledData(guard.stalled_data_share, self.profile.data.dir)
         self.hang = HangWatch(self.log.emit, sys.stderr)
-        self.full_disk = FullDisk(self.run_dir / FOLDER, partial(self.alarm, "error", "disk-full"))
+        self.full_disk = FullDisk(self.run_dir / CHECKPOINTS, partial(self.alarm, "error", "disk-full"))
         self.jobs = Jobs(self)
 
     @property

@@ -23,6 +23,7 @@ from engine.errors import SlotdeckError
 from engine.precision.device import choose_device
 from engine.profile.derive import train_seq_len
 from engine.runlog.catalog import find_run, is_run_dir
+from engine.runlog.run_folder import ARTIFACTS
 from engine.shrink.choose import NEWEST, Chosen, choose
 from engine.small_file import write_whole
 from engine.text import one_line
@@ -85,7 +86,7 @@ def bench_elastic(
     device = choose_device(device_name)
     found = [_load(text, runs_dir, device) for text in (checkpoint, beside) if text]
     kept = [_kept(trained, numbers) for trained in found]
-    folder = _writable(out or found[0].run_dir / "artifacts")
+    folder = _writable(out or found[0].run_dir / ARTIFACTS)
     data_dir = _data_dir(found[0], data)
     if len({trained.seq_len for trained in found}) > 1:
         raise SlotdeckError(

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.jobs.order import ARTIFACTS, Answer, Export, number
+from engine.jobs.order import Answer, Export, number
+from engine.runlog.run_folder import ARTIFACTS
 from engine.train.build import program_version
 from engine.train.verbs.change import Change
 from engine.train.verbs.jobs import Job, Told

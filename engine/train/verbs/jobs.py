@@ -17,9 +17,10 @@ from engine.checkpoint.manifest import HELD
 from engine.checkpoint.writer import Failed, Saved
 from engine.errors import SlotdeckError
 from engine.jobs.child import Child
-from engine.jobs.order import ARTIFACTS, Answer, AnyOrder
+from engine.jobs.order import Answer, AnyOrder
 from engine.jobs.progress import EVERY_S, Reached
 from engine.protocol.events import JobReported, Progress, Scalar
+from engine.runlog.run_folder import ARTIFACTS
 from engine.text import one_line
 from engine.train.verbs.change import Refused
 

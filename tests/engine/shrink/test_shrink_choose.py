@@ -15,8 +15,8 @@ from engine.shrink.choose import choose
 def test_the_newest_lies_on_the_way_that_the_run_is_on_and_a_step_names_what_it_left(
     tmp_path: Path, token_dir: Path
 ) -> None:
-    sets = ("train.steps=40", "checkpoint.every=10", "evaluate.tokens=8000", "evaluate.batch_size=1")
-    run = EngineRun(tmp_path, token_dir, *sets).start().pause_at(15)
+    run = EngineRun(tmp_path, token_dir, "train.steps=40", "checkpoint.every=10").start_at(15)
+    run.wait_sealed("step-00000010")
     run.send("rollback", "10")
     run.wait_for(lambda _: run.of(WentBack))
     assert choose(run.dir).manifest.name == "step-00000010"
