@@ -5,6 +5,7 @@ Verbs come from the contract's table, actions from the key table; typing a whole
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -177,9 +178,12 @@ def _foreseen(known: Known) -> Iterator[str]:
 
 
 def _found(query: str, help_text: str) -> float:
-    """How good it is that all words are in the second line: a little less than in the first."""
-    said = help_text.lower()
-    return float(len(query) ** 2) if query and all(word in said for word in query.lower().split()) else 0.0
+    """How good it is that all words are in the second line: whole ones beat letters strewn over a first line."""
+    said, words = help_text.lower(), query.lower().split()
+    if not words or not all(word in said for word in words):
+        return 0.0
+    whole = set(words) <= set(re.findall(r"\w+", said))
+    return len(query) ** 2 * (1.5 if whole else 1.0)
 
 
 def _highlighted(matcher: Matcher, title: str) -> Content:

@@ -6,6 +6,7 @@ import pytest
 from deck_app import settle, until
 from fake_run import FakeRun, write_fake_run
 from many_runs import write_many_runs
+from textual.command import CommandList
 from textual.widgets import Static
 
 from engine.runlog.label import read_label
@@ -231,3 +232,15 @@ async def test_an_empty_folder_says_what_to_do(tmp_path):
         empty = app.screen.query_one("#runs-empty", Static)
         await until(pilot, lambda: "No runs yet" in str(empty.content))
         assert "enter shows it as a form" in str(empty.content)
+
+
+async def test_the_palette_finds_the_form_by_a_word_of_what_it_is_for(runs_dir):
+    app = home_app(runs_dir)
+    async with app.run_test(size=(120, 32)) as pilot:
+        await listed(pilot, 2)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: bool(app.screen.query(CommandList)))
+        await settle(pilot)
+        await pilot.press("l", "r")
+        found = app.screen.query_one(CommandList)
+        await until(pilot, lambda: found.option_count > 0 and "another lr" in str(found.options[0].prompt))
