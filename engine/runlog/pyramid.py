@@ -30,6 +30,11 @@ COLUMNS: dict[str, int] = {
 Row = tuple[float, ...]
 
 
+def countable(report: StepReport) -> bool:
+    """Whether its place fits the columns. No run gets further; a report that says so is not taken up."""
+    return max(abs(report.step), abs(report.steps)) < 1 << 62 and 0 <= report.branch < 1 << 31
+
+
 @dataclass(slots=True)
 class Column:
     """One scalar over the buckets."""

@@ -18,7 +18,7 @@ from engine.protocol.events import StepReport
 from engine.protocol.frames import HEADER, MAGIC, MAX_PAYLOAD, Frame, read_frame
 from engine.runlog.footing import RELIABLE_KINDS
 from engine.runlog.packed import ints
-from engine.runlog.pyramid import Row, Track, bucketed_track, raw_track, unpack
+from engine.runlog.pyramid import Row, Track, bucketed_track, countable, raw_track, unpack
 from engine.runlog.reader import Entry
 from engine.runlog.scan import Scan, next_frame
 from engine.runlog.segment import Footer, Header, read_segment
@@ -32,11 +32,12 @@ _report_decoder = msgspec.msgpack.Decoder(StepReport)
 
 
 def read_report(payload: bytes) -> StepReport | None:
-    """The step report in a payload; None if this version cannot read it."""
+    """The step report in a payload; None if this version cannot read it, or it counts too far."""
     try:
-        return _report_decoder.decode(payload)
+        report = _report_decoder.decode(payload)
     except msgspec.DecodeError:
         return None
+    return report if countable(report) else None
 
 
 def _integers(code: str) -> array[int]:

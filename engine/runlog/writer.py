@@ -19,6 +19,7 @@ from engine.protocol import codec
 from engine.protocol.events import Alarm, Event, LogGap, LogLine, SlotPlanned, StepReport
 from engine.protocol.frames import HEADER, MAX_PAYLOAD, encode_frame
 from engine.runlog.mend import mend
+from engine.runlog.pyramid import countable
 from engine.runlog.reserve import Reserve
 from engine.runlog.run_folder import LOG
 from engine.runlog.segment import SEGMENT_BYTES, Latest
@@ -234,7 +235,7 @@ class LogWriter:
             payload = codec.encode(event)
         except (TypeError, ValueError, OverflowError) as error:  # a lone surrogate in foreign text, for one
             return self._left_out(framed, t_ns, event, f"cannot be encoded: {error}")
-        if isinstance(event, StepReport) and not _can_be_indexed(event):
+        if isinstance(event, StepReport) and not countable(event):
             return self._left_out(framed, t_ns, event, "counts further than the log does")
         if len(payload) > MAX_PAYLOAD:
             return self._left_out(framed, t_ns, event, f"of {len(payload)} bytes is too large for the log")
@@ -324,11 +325,6 @@ class LogWriter:
         )
         self._number += 1
         return segment
-
-
-def _can_be_indexed(report: StepReport) -> bool:
-    """Whether its place fits the footer's columns: found out before it is written, or the log thread would end."""
-    return max(abs(report.step), abs(report.steps)) < 1 << 62 and 0 <= report.branch < 1 << 31
 
 
 def _must_be_durable(batch: list[_Queued]) -> bool:

@@ -18,6 +18,7 @@ from engine.protocol.events import LogGap, LogLine, RunEnded, StateChanged
 from engine.protocol.frames import read_frame
 from engine.runlog import segment_file
 from engine.runlog import writer as writer_module
+from engine.runlog.index import History
 from engine.runlog.reader import LogReader
 from engine.runlog.segment import read_footer, read_header, segment_paths
 from engine.runlog.writer import LogWriter
@@ -215,6 +216,20 @@ def test_after_a_failed_sync_the_log_goes_on_in_a_new_file(
     in_log = [entry.seq for entry in LogReader(tmp_path).entries() if entry.kind == LogLine.KIND]
     assert published == in_log
     assert sum(event.dropped for event in events if isinstance(event, LogGap)) == 1
+
+
+def test_a_log_that_counts_too_far_is_read_without_those_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "countable", lambda _: True)
+    writer = LogWriter(tmp_path, "r")
+    monkeypatch.setattr(
+        writer._segment, "note", lambda *_: None
+    )  # a foreign program, without a footer of ours
+    for strange in (report(1), msgspec.structs.replace(report(2), branch=1 << 40), report(3)):
+        writer.commit(strange)
+    assert History(tmp_path).tracks.step.tolist() == [1, 3]
+    writer.close()
 
 
 def test_a_report_of_a_branch_beyond_all_counting_is_left_out_and_the_log_goes_on(tmp_path: Path) -> None:
