@@ -64,7 +64,8 @@ def change_label(run_dir: Path, change: Callable[[Label], Label]) -> Label:
                 write_whole(run_dir / NAME, msgspec.json.encode(after) + b"\n", durable=True)
     except OSError as error:
         raise SlotdeckError(
-            f"{one_line(run_dir.name)} cannot be labelled: {error.strerror}", "check the run folder's owner"
+            f"{one_line(run_dir.name)} cannot be labelled: {error.strerror}",
+            "check the disk, and the run folder's owner",
         ) from None
     return after
 
