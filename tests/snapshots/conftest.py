@@ -6,6 +6,7 @@ import time
 
 import pytest
 import textual.constants
+from quiet import quiet_is_seen_and_not_guessed  # noqa: F401
 
 
 @pytest.fixture(autouse=True)

@@ -131,7 +131,8 @@ def _text(prepare: Prepare, what: str, says: str, *words: str) -> Mistake:
 
 SOME_TEXT = file("t.txt", b"a text " * 500)
 MISTAKES: tuple[Mistake, ...] = (
-    Mistake("Command line", "a command that does not exist", ("tran",), "no such command 'tran' (did you mean 'train'?)"),
+    Mistake("Command line", "a command that does not exist", ("tran",),
+            "no such command 'tran' (did you mean 'train'?)"),
     Mistake("Command line", "an option that does not exist", ("train", "--fast"), "no such option: --fast"),
     Mistake("Command line", "an option without its value", ("train", "tiny", "--set"), "requires an argument"),
     Mistake("Command line", "no run named", ("attach",), "missing argument 'RUN'"),
@@ -190,7 +191,8 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("Runs", "a command for a run that has ended", ("send", RUN, "pause"), "is not running"),
     Mistake("Runs", "a resume without a profile", ("resume", RUN), "profile.toml", gone(f"runs/{RUN}/profile.toml")),
     Mistake("Runs", "a resume with another model", ("resume", RUN, *settings("model.n_layer=9")), "keeps its name"),
-    Mistake("Runs", "a resume of a finished run whose checkpoints are gone", ("resume", RUN), "train it again: slotdeck rerun"),
+    Mistake("Runs", "a resume of a finished run whose checkpoints are gone", ("resume", RUN),
+            "train it again: slotdeck rerun"),
     Mistake("Runs", "a run that others may write", ("resume", RUN), "may be written by others",
             lambda folder: (folder / "runs" / RUN).chmod(0o777)),
     Mistake("Runs", "a link for its log", ("resume", RUN), "is a symbolic link",

@@ -17,9 +17,6 @@ from tui.screens.deck.cockpit import CockpitScreen
 from tui.settings import Settings
 from tui.state.store import RunStore
 
-TURNS = 50
-"""Of the event loop: more than any chain of messages that ends in a paint."""
-
 
 class StillClock:
     """Stands a second after the newest event that the store has."""
@@ -47,14 +44,12 @@ def still_deck(
 
 
 async def settle(pilot: Pilot[Any]) -> None:
-    """Let messages, layouts and paints through until nothing changes any more, however busy the machine is."""
+    """Let messages, layouts and paints through until nothing changes any more."""
     before: list[object] | None = None
     async with asyncio.timeout(PATIENCE_S):
         while (now := _shown(pilot.app.screen)) != before:
             before = now
-            await pilot.pause()  # its end is a guess from the processor time used, so:
-            for _ in range(TURNS):
-                await asyncio.sleep(0)
+            await pilot.pause()
             if hasattr(pilot.app.screen, "paint_all"):
                 pilot.app.screen.paint_all()
     await pilot.pause()
@@ -69,7 +64,7 @@ def _shown(screen: Screen[Any]) -> list[object]:
 
 
 async def until(pilot: Pilot[Any], true: Callable[[], bool]) -> None:
-    """Wait for something the app does by itself, at most a minute."""
+    """Wait for something the app does by itself, however long it takes."""
     async with asyncio.timeout(PATIENCE_S):
         while not true():
             await pilot.pause(0.02)

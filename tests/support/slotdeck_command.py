@@ -14,11 +14,14 @@ from patience import PATIENCE_S
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "slotdeck.front"]
 NOWHERE = "/nonexistent/slotdeck-tests"
+THEIRS = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLORFGBG")
 ENVIRONMENT = {
-    **os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TERM": "dumb",
+    **{name: value for name, value in os.environ.items()
+       if name not in THEIRS and not name.startswith(("SLOTDECK_", "TEXTUAL_"))},
+    "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TERM": "dumb",
     "XDG_CONFIG_HOME": NOWHERE, "XDG_STATE_HOME": NOWHERE,
 }  # fmt: skip
-"""Without the settings of whoever runs the tests."""
+"""Without the settings and the terminal of whoever runs the tests."""
 
 Slotdeck = Callable[..., subprocess.CompletedProcess[str]]
 """Runs `slotdeck WORDS...` to its end."""
