@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from engine.errors import SlotdeckError
@@ -61,18 +62,23 @@ def short_way(words: Sequence[str], environ: Mapping[str, str]) -> Callable[[], 
 
 def _open(verb: str, run: str, runs_dir: Path, read_only: bool, thin: bool) -> int:
     gc.disable()  # until the app is on screen: nothing that is loaded goes away
-    from slotdeck import journey
-
     if verb == "attach":
-        return journey.attach(run, runs_dir, read_only=read_only, plain=False, thin=thin)
+        from slotdeck.attach import attach
+
+        return attach(run, runs_dir, read_only=read_only, plain=False, thin=thin)
     from tui.app import run_home, run_replay
 
     if verb == "replay":
         from engine.runlog.catalog import find_run
 
         return run_replay(find_run(run, runs_dir), thin=thin)
-    start = lambda name, sets: journey.start_from_home(name, sets, runs_dir)  # noqa: E731
-    return run_home(runs_dir, start, read_only, thin=thin)
+    return run_home(runs_dir, partial(_start, runs_dir), read_only, thin=thin)
+
+
+def _start(runs_dir: Path, name: str, sets: Sequence[str]) -> Path:
+    from slotdeck.journey import start_from_home
+
+    return start_from_home(name, sets, runs_dir)
 
 
 @contextmanager

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.errors import SlotdeckError
 from engine.runlog.catalog import find_run
-from engine.runlog.lock import is_live
 from engine.runlog.summary import summarise
-from engine.text import one_line
 from slotdeck import start
 from slotdeck.say import note, say
 from slotdeck.terminal import command_line, has_terminal, shown_path
@@ -51,25 +48,6 @@ def resume(
 def begin(run_dir: Path, *, detach: bool, plain: bool, thin: bool = False) -> int:
     """Start a run whose folder is made, and watch it. Returns the exit code."""
     return _watch(run_dir, start.start_new(run_dir, note), detach=detach, plain=plain, thin=thin)
-
-
-def attach(run: str, runs_dir: Path, *, read_only: bool, plain: bool, thin: bool = False) -> int:
-    """The cockpit on a run, live or over; plain lines without a terminal."""
-    run_dir = find_run(run, runs_dir)
-    holder = is_live(run_dir)
-    if holder is not None and holder.host and not holder.here:
-        host = one_line(holder.host)
-        raise SlotdeckError(
-            f"{one_line(run_dir.name)} runs on {host}",
-            f"go there: ssh {host} slotdeck attach {run_dir.resolve()}",
-        )
-    if has_terminal() and not plain:
-        from tui.app import run_attach
-
-        return run_attach(run_dir, read_only=read_only, thin=thin)
-    from slotdeck.plain import follow
-
-    return follow(run_dir, None, say)
 
 
 def start_from_home(name: str, sets: Sequence[str], runs_dir: Path) -> Path:

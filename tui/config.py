@@ -7,9 +7,10 @@ nearest key: nothing is guessed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from engine.errors import SlotdeckError, nearest
 from engine.text import one_line
@@ -19,8 +20,7 @@ from tui.settings import OPTIONS, Settings, from_environment, terminal_theme
 DEFAULT, FILE, ENVIRONMENT, FLAG = "default", "file", "environment", "flag"
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """Every setting and its origin."""
 
     values: Mapping[str, object]

@@ -7,7 +7,8 @@ The app reads them once when it starts; screens honour what they are handed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from engine.errors import SlotdeckError, nearest
 
@@ -15,8 +16,7 @@ THEMES = ("dark", "light", "contrast", "auto")
 UNITS = ("binary", "decimal")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """How the cockpit draws."""
 
     refresh_hz: float = 4.0
@@ -43,8 +43,7 @@ class Settings:
         return self.theme == "light"
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """One setting."""
 
     name: str

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from textual.theme import Theme
 
 
-@dataclass(frozen=True, slots=True)
-class _Inks:
+class _Inks(Struct, frozen=True):
     """One colour for each meaning."""
 
     primary: str

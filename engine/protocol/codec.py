@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import types
 import typing
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from engine.protocol.events import EVENTS, Event, Wire
 from engine.protocol.messages import MESSAGES, Message
@@ -37,8 +37,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoders: dict[int, msgspec.msgpack.Decoder[Any]] = {k: msgspec.msgpack.Decoder(t) for k, t in KINDS.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """A frame of a kind this version does not know, or cannot read: skipped and counted, never fatal."""
 
     kind: int

@@ -19,7 +19,8 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MAGIC = b"\xa7\x4e"
 HEADER = struct.Struct("<2sBBIQQI")
@@ -30,8 +31,7 @@ MAX_COMMAND = 64 << 10
 """Bytes. The cap on what a server accepts from a client."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """One verified frame."""
 
     kind: int
@@ -41,8 +41,7 @@ class Frame:
     flags: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(Struct, frozen=True):
     """Bytes that were no valid frame, between two that were."""
 
     offset: int

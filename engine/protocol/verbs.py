@@ -8,10 +8,10 @@ Positional words fill the fields in order; `name=value` sets one; `note` and `sa
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import cast
 
 import msgspec
+from msgspec import Struct
 
 from engine.errors import SlotdeckError, nearest
 from engine.protocol import commands as c
@@ -36,8 +36,7 @@ _YES_NO = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
+class Verb(Struct, frozen=True):
     """One row of the table."""
 
     name: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from engine.errors import SlotdeckError
 from engine.protocol import codec
@@ -32,8 +33,7 @@ from engine.runlog.segment import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Mended:
+class Mended(Struct, frozen=True):
     """Where the log goes on."""
 
     head_seq: int

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import Struct
+
 from engine.errors import SlotdeckError
 from engine.protocol import codec
 from engine.protocol import events as ev
@@ -32,8 +34,7 @@ FOLLOWED = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RunSummary:
+class RunSummary(Struct, frozen=True):
     """A run in one row."""
 
     path: Path

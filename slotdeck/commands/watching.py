@@ -28,9 +28,9 @@ def attach(
         ssh -t box7 slotdeck attach 3f2a           from another machine
         slotdeck attach 3f2a --read-only --thin    only to watch, over a slow line
     """
-    from slotdeck import journey
+    from slotdeck.attach import attach as attach_to
 
-    raise typer.Exit(journey.attach(run, runs_dir, read_only=read_only, plain=plain, thin=thin))
+    raise typer.Exit(attach_to(run, runs_dir, read_only=read_only, plain=plain, thin=thin))
 
 
 @app.command()

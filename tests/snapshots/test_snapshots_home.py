@@ -1,11 +1,11 @@
 """How home looks: three sizes, few colours, and what it says when there is nothing, not yet, or trouble."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from deck_app import settle
+from msgspec.structs import replace
 from still_home import StillFolder
 
 from tui.app import SlotdeckApp

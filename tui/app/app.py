@@ -58,8 +58,14 @@ class SlotdeckApp(Shell):
         """When a screen came or went. What was asked for before it was a second click on one that had answered."""
 
     def get_default_screen(self) -> Screen[None]:
-        """The screen everything else lies on: home, a cockpit or a replay."""
-        return self._first(self._settings)
+        """The screen everything else lies on: home, a cockpit or a replay. It has the classes for its size from
+        the beginning, so that its styles are worked out once."""
+        screen = self._first(self._settings)
+        for room, steps in zip(
+            self.size, (self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS), strict=True
+        ):
+            screen.add_class(max(step for step in steps if room >= step[0])[1], update=False)
+        return screen
 
     @on(RunOpened)
     def _open(self, message: RunOpened) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, get_args
+
+from msgspec import Struct
 
 Place = Literal["home", "launch", "pipelines", "live", "replay", "slots", "memory", "log", "compare"]
 """A screen that has keys. `slots`, `memory` and `log` are pages over a `live` or a `replay` deck."""
@@ -13,8 +14,7 @@ _FACTORS = {"speed", "magnify"}
 """Actions told by how much, where 1 changes nothing; others are told how far, where 0 does not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """One row."""
 
     key: str

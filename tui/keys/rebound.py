@@ -7,7 +7,8 @@ Actions are called as `slotdeck config --keys` lists them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from engine.errors import SlotdeckError, nearest
 from engine.text import one_line

@@ -9,8 +9,9 @@ import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from dataclasses import replace as with_changes
 from pathlib import Path
+
+from msgspec.structs import replace as with_changes
 
 from engine.errors import SlotdeckError
 from engine.protocol import codec

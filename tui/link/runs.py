@@ -9,11 +9,11 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace as with_changes
 from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec.structs import replace
+from msgspec.structs import replace as with_changes
 
 from engine.errors import SlotdeckError
 from engine.profile.derive import slot_params

@@ -14,6 +14,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Literal
 
+from msgspec import Struct
+
 from tui.state.curves.curve import Column, Track
 from tui.state.curves.series import Series
 from tui.state.curves.timeline import Timeline
@@ -29,8 +31,7 @@ QUANTITIES = {
 """What can be compared -> the field of a step report; `val_loss` comes from evaluations."""
 
 
-@dataclass(frozen=True, slots=True)
-class Aligned:
+class Aligned(Struct, frozen=True):
     """A track with something else in the place of its steps."""
 
     branch: array[int]
@@ -38,8 +39,7 @@ class Aligned:
     columns: Mapping[str, Column]
 
 
-@dataclass(frozen=True, slots=True)
-class RunChoice:
+class RunChoice(Struct, frozen=True):
     """A run that can be compared, in one row."""
 
     path: Path
@@ -55,8 +55,7 @@ class RunChoice:
         return f"{self.name} {self.profile} {self.state}"
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """Something that a run's operator did, at its place on an axis."""
 
     x: int

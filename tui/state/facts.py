@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 AWAY = ("lost", "restarting", "gone", "version", "unreadable", "ended")
 """Statuses of a link behind which nothing moves."""
 
 
-@dataclass(frozen=True, slots=True)
-class LinkState:
+class LinkState(Struct, frozen=True):
     """How the cockpit is connected."""
 
     status: str
@@ -20,8 +19,7 @@ class LinkState:
     remedy: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True):
     """Who holds the controls."""
 
     holder: str = ""
@@ -31,8 +29,7 @@ class Lease:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """An operator's action, marked on the curves."""
 
     step: int

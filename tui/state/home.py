@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
+
+from msgspec import Struct
 
 Sort = Literal["age", "loss", "size", "name"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
@@ -13,8 +14,7 @@ UNREAD = "…"
 """The state of a run that has not been looked at yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+class RunRow(Struct, frozen=True):
     """One run folder."""
 
     path: Path
@@ -51,8 +51,7 @@ class RunRow:
         return self.val_loss if self.best_val_loss is None else self.best_val_loss
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileRow:
+class ProfileRow(Struct, frozen=True):
     """One profile that can be started."""
 
     name: str
@@ -62,8 +61,7 @@ class ProfileRow:
     problem: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class HomeView:
+class HomeView(Struct, frozen=True):
     """Everything the home screen shows."""
 
     runs_dir: Path

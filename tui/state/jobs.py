@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.protocol.events import JobReported, Progress
@@ -12,8 +11,7 @@ CAPACITY = 16
 """Jobs remembered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """One of them."""
 
     news: JobReported

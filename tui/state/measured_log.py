@@ -5,7 +5,7 @@ Made by `tui.link.measured` in a thread; the pages of slots and memory put it in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from engine.protocol.events import MemorySplit, SlotPlanned, SlotsMeasured
 from tui.state.curves.thinned import Thinned
@@ -17,8 +17,7 @@ CAPACITY = 512
 """Entries kept of each: more than any terminal has columns."""
 
 
-@dataclass(frozen=True, slots=True)
-class SplitThen:
+class SplitThen(Struct, frozen=True):
     """Memory at one place of the log."""
 
     seq: int
@@ -26,8 +25,7 @@ class SplitThen:
     split: MemorySplit
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuredThen:
+class MeasuredThen(Struct, frozen=True):
     """The slots at one place of the log."""
 
     seq: int

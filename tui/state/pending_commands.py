@@ -7,7 +7,9 @@ command counts as done only when the engine said so.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.protocol.events import CommandAccepted, CommandApplied, CommandRefused, JobReported
 
@@ -17,8 +19,7 @@ CAPACITY = 64
 REQUESTED, ACCEPTED, APPLIED, REFUSED = "requested", "accepted", "applied", "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class CommandLife:
+class CommandLife(Struct, frozen=True):
     """One command. Times are Unix seconds, `None` until it got there."""
 
     command_id: str

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 RUNNING, DONE, FAILED, CANCELLED, KILLED = "running", "done", "failed", "cancelled", "killed"
 
 
-@dataclass(frozen=True, slots=True)
-class JobRow:
+class JobRow(Struct, frozen=True):
     """A long job: of a run, or of its own."""
 
     task: str
@@ -40,8 +40,7 @@ class JobRow:
         return min(1.0, self.done / self.total) if self.total > 0 else None
 
 
-@dataclass(frozen=True, slots=True)
-class JobsView:
+class JobsView(Struct, frozen=True):
     """Everything the page of jobs shows."""
 
     jobs: tuple[JobRow, ...]

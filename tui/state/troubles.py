@@ -7,9 +7,11 @@ with what the link says. The cockpit draws the newest in the row under the headi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.protocol import events as e
 from engine.text import one_line
@@ -88,8 +90,7 @@ def _held_down(event: e.Hardware) -> bool:
     return any("cap" not in reason for reason in reasons)
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """One of them. All text is one line, safe to draw."""
 
     name: str

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
@@ -16,8 +16,7 @@ LINES = 3
 """Rows that one item may take here; the whole of it stands in the full-screen feed."""
 
 
-@dataclass(frozen=True, slots=True)
-class FeedView:
+class FeedView(Struct, frozen=True):
     """What the feed shows."""
 
     items: tuple[FeedItem, ...]
@@ -29,19 +28,11 @@ class FeedView:
 class EventFeed(Lines[FeedView]):
     """Draws a `FeedView`."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "event-feed--title", "event-feed--muted", "event-feed--info", "event-feed--good",
-        "event-feed--warning", "event-feed--error",
+    LOOKS: ClassVar[dict[str, str]] = {
+        "title": "bold $foreground", "muted": "auto 60%", "info": "$foreground", "good": "$text-success",
+        "warning": "bold $text-warning", "error": "bold $text-error",
     }  # fmt: skip
-    DEFAULT_CSS = """
-    EventFeed { height: 1fr; min-height: 1; }
-    EventFeed > .event-feed--title { color: $foreground; text-style: bold; }
-    EventFeed > .event-feed--muted { color: $text-muted; }
-    EventFeed > .event-feed--info { color: $foreground; }
-    EventFeed > .event-feed--good { color: $text-success; }
-    EventFeed > .event-feed--warning { color: $text-warning; text-style: bold; }
-    EventFeed > .event-feed--error { color: $text-error; text-style: bold; }
-    """
+    DEFAULT_CSS = "EventFeed { height: 1fr; min-height: 1; }"
 
     def draw(self, view: FeedView, width: int, height: int) -> list[Pieces]:
         out: list[Pieces] = [[(view.title, self.look("title"))]] if view.title else []

@@ -5,9 +5,9 @@ What a device does not say is `n/a`, never 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from rich.style import Style
 
 from engine.protocol.events import Gpu, Hardware
@@ -21,8 +21,7 @@ TIGHT, TIGHT_BAR = 48, 5
 """Below so many columns everything is said shorter, with a meter of so many."""
 
 
-@dataclass(frozen=True, slots=True)
-class HardwareView:
+class HardwareView(Struct, frozen=True):
     """What the rows show."""
 
     hardware: Hardware | None
@@ -39,18 +38,11 @@ class HardwareView:
 class Gauges(Lines[HardwareView]):
     """Draws a `HardwareView`."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "gauges--title", "gauges--muted", "gauges--value", "gauges--meter", "gauges--hot", "gauges--track"
+    LOOKS: ClassVar[dict[str, str]] = {
+        "title": "bold $foreground", "muted": "auto 60%", "value": "$foreground",
+        "meter": "bold $primary", "hot": "bold $text-error", "track": "$foreground 20%",
     }  # fmt: skip
-    DEFAULT_CSS = """
-    Gauges { height: auto; min-height: 3; }
-    Gauges > .gauges--title { color: $foreground; text-style: bold; }
-    Gauges > .gauges--muted { color: $text-muted; }
-    Gauges > .gauges--value { color: $foreground; }
-    Gauges > .gauges--meter { color: $primary; text-style: bold; }
-    Gauges > .gauges--hot { color: $text-error; text-style: bold; }
-    Gauges > .gauges--track { color: $foreground 20%; }
-    """
+    DEFAULT_CSS = "Gauges { height: auto; min-height: 3; }"
 
     def rows_wanted(self, view: HardwareView, width: int) -> int:  # noqa: ARG002
         return view.rows

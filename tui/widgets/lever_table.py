@@ -5,10 +5,10 @@ A click selects (`LeverPicked`), a second one on the same row pulls (`LeverPulle
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from textwrap import wrap
 from typing import ClassVar
 
+from msgspec import Struct
 from rich.style import Style
 from textual.events import Click, MouseScrollDown, MouseScrollUp
 
@@ -29,8 +29,7 @@ WRAPPED_BELOW = 116
 """Columns below which what it costs takes two rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class LeverTableView:
+class LeverTableView(Struct, frozen=True):
     """What is drawn."""
 
     levers: tuple[Lever, ...]
@@ -45,17 +44,10 @@ class LeverTableView:
 class LeverTable(Lines[LeverTableView]):
     """Draws a `LeverTableView`."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"lever-table--{name}" for name in ("title", "plain", "quiet", "selected", "saves", "track")
-    }
-    DEFAULT_CSS = """
-    LeverTable > .lever-table--title { color: $quiet; }
-    LeverTable > .lever-table--plain { color: $foreground; }
-    LeverTable > .lever-table--quiet { color: $quiet; }
-    LeverTable > .lever-table--selected { color: $foreground; background: $panel; text-style: bold; }
-    LeverTable > .lever-table--saves { color: $accent; }
-    LeverTable > .lever-table--track { color: $foreground 20%; }
-    """
+    LOOKS: ClassVar[dict[str, str]] = {
+        "title": "$quiet", "plain": "$foreground", "quiet": "$quiet", "selected": "bold $foreground on $panel",
+        "saves": "$accent", "track": "$foreground 20%",
+    }  # fmt: skip
 
     first = 0
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -24,6 +24,9 @@ Pieces = list[tuple[str, Style]]
 class Lines(Widget, Generic[View]):
     """Draws a view as rows of text."""
 
+    LOOKS: ClassVar[dict[str, str]] = {}
+    """Name -> a style in Textual's words, over the widget's own: `bold $primary 80%`. No component classes: of those
+    Textual works out all for every widget whenever a class changes, here only what is drawn is."""
     view: View | None = None
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
@@ -88,20 +91,17 @@ class Lines(Widget, Generic[View]):
 
     @property
     def rich_style(self) -> Style:
-        """Of what no component class is for."""
+        """Of what no look is for."""
         if "" not in self._looks:
             self._looks[""] = super().rich_style
         return self._looks[""]
 
     def look(self, name: str) -> Style:
-        """The style of a component class, by the part of its name after `--`."""
+        """One of `LOOKS`."""
         if name not in self._looks:
-            self._looks[name] = self.get_component_rich_style(f"{self._prefix}--{name}")
+            style = self.visual_style + self.app.stylesheet.parse_style(self.LOOKS[name])
+            self._looks[name] = style.rich_style
         return self._looks[name]
-
-    @property
-    def _prefix(self) -> str:
-        return next(iter(self.COMPONENT_CLASSES)).partition("--")[0]
 
     def _fresh(self) -> list[Strip]:
         width, height = self.size

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 from typing import ClassVar
 
+from msgspec import Struct
 from rich.style import Style
 
 from engine.protocol.events import MemorySplit
@@ -13,7 +13,7 @@ from tui.state.curves.stepped import column_of, lasting
 from tui.state.formatting import fit, size
 from tui.state.memory_history import OWN, own_bytes
 from tui.widgets.lines import Lines, Pieces, steps_below
-from tui.widgets.stacked_bar import LETTERS, WHOLE_DEVICE_FROM
+from tui.widgets.stacked_bar import LETTERS, PART_LOOKS, WHOLE_DEVICE_FROM
 
 LABEL = 10
 """Columns of the bytes at the left."""
@@ -22,8 +22,7 @@ LETTER_EVERY = 8
 LOWER_HALF = "▄"
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryAreaView:
+class MemoryAreaView(Struct, frozen=True):
     """What is drawn."""
 
     splits: tuple[MemorySplit, ...]
@@ -34,18 +33,9 @@ class MemoryAreaView:
 class MemoryArea(Lines[MemoryAreaView]):
     """Draws a `MemoryAreaView`."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "memory-area--title", "memory-area--quiet", "memory-area--none",
-        *(f"memory-area--{name}" for name in (*OWN, "other", "free")),
+    LOOKS: ClassVar[dict[str, str]] = {
+        "title": "bold $foreground", "quiet": "$quiet", "none": "", **PART_LOOKS,
     }  # fmt: skip
-    DEFAULT_CSS = """
-    MemoryArea > .memory-area--title { color: $foreground; text-style: bold; }
-    MemoryArea > .memory-area--quiet { color: $quiet; }
-    MemoryArea > .memory-area--other { background: $foreground 40%; color: auto; }
-    MemoryArea > .memory-area--free { background: $foreground 10%; color: $text-muted; }
-    """ + "\n".join(
-        f"MemoryArea > .memory-area--{name} {{ background: $memory-{name}; color: #ffffff; }}" for name in OWN
-    )
 
     def draw(self, view: MemoryAreaView, width: int, height: int) -> list[Pieces]:
         title, quiet = self.look("title"), self.look("quiet")
@@ -85,8 +75,7 @@ class MemoryArea(Lines[MemoryAreaView]):
         return letter, self.look(upper)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stack:
+class _Stack(Struct, frozen=True):
     """One column: what each half row shows, from the top down."""
 
     halves: list[str]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import ClassVar
 
+from msgspec import Struct, field
 from textual.events import MouseDown, MouseMove
 
 from tui.messages import MomentPicked
@@ -23,8 +23,7 @@ OUTLIERS = 0.01
 """Share of the columns that may run off the shape at either end."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScrubberView:
+class ScrubberView(Struct, frozen=True):
     """What the scrubber shows. Positions are seconds of the run at work."""
 
     at_s: float
@@ -49,22 +48,12 @@ class ScrubberView:
 class Scrubber(Lines[ScrubberView]):
     """Draws a `ScrubberView`: a row of words, the shape in as many rows as there are, the bar; or the bar alone."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "scrubber--title", "scrubber--muted", "scrubber--played", "scrubber--rest", "scrubber--head",
-        "scrubber--action", "scrubber--alarm", "scrubber--evaluation", "scrubber--checkpoint",
+    LOOKS: ClassVar[dict[str, str]] = {
+        "title": "bold $foreground", "muted": "auto 60%", "played": "$text-accent",
+        "rest": "$foreground 40%", "head": "bold reverse $foreground", "action": "bold $foreground",
+        "alarm": "bold $text-warning", "evaluation": "$text-success", "checkpoint": "$foreground 70%",
     }  # fmt: skip
-    DEFAULT_CSS = """
-    Scrubber { height: 3; }
-    Scrubber > .scrubber--title { color: $foreground; text-style: bold; }
-    Scrubber > .scrubber--muted { color: $text-muted; }
-    Scrubber > .scrubber--played { color: $text-accent; }
-    Scrubber > .scrubber--rest { color: $foreground 40%; }
-    Scrubber > .scrubber--head { color: $foreground; text-style: bold reverse; }
-    Scrubber > .scrubber--action { color: $foreground; text-style: bold; }
-    Scrubber > .scrubber--alarm { color: $text-warning; text-style: bold; }
-    Scrubber > .scrubber--evaluation { color: $text-success; }
-    Scrubber > .scrubber--checkpoint { color: $foreground 70%; }
-    """
+    DEFAULT_CSS = "Scrubber { height: 3; }"
 
     def on_mouse_down(self, event: MouseDown) -> None:
         """Go there, and follow the mouse until it is let go."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from engine.protocol.events import MemorySplit
 from tui.state.formatting import fit, size
@@ -14,8 +15,7 @@ WIDEST = 10
 """Columns of a slot, its gap included."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlotBytesView:
+class SlotBytesView(Struct, frozen=True):
     """What is drawn."""
 
     split: MemorySplit | None
@@ -25,12 +25,9 @@ class SlotBytesView:
 class SlotBytes(Lines[SlotBytesView]):
     """Draws a `SlotBytesView`."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"slot-bytes--{name}" for name in ("title", "quiet", "bars")}
-    DEFAULT_CSS = """
-    SlotBytes > .slot-bytes--title { color: $foreground; text-style: bold; }
-    SlotBytes > .slot-bytes--quiet { color: $quiet; }
-    SlotBytes > .slot-bytes--bars { color: $foreground 60%; }
-    """
+    LOOKS: ClassVar[dict[str, str]] = {
+        "title": "bold $foreground", "quiet": "$quiet", "bars": "$foreground 60%",
+    }  # fmt: skip
 
     def draw(self, view: SlotBytesView, width: int, height: int) -> list[Pieces]:
         title, quiet = self.look("title"), self.look("quiet")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui.state.formatting import duty, fit, fixed, scientific, size
 from tui.state.slots.facts import SlotFacts
@@ -14,8 +15,7 @@ REASON_FROM = 24
 """Columns of a terminal that a reason is worth beginning in."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlotColumn:
+class SlotColumn(Struct, frozen=True):
     """One of them."""
 
     name: str
@@ -110,8 +110,7 @@ _WITH_STEP = SlotColumn("without", 16, _effect_at, _change, 5)
 """The same with the step it was measured at, where there is room for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
+class Fitted(Struct, frozen=True):
     """The columns that a table of some width shows."""
 
     columns: tuple[SlotColumn, ...]

@@ -6,9 +6,10 @@ The curves share their steps from left to right; duty reaches from 0 to 1, every
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from textwrap import wrap
 from typing import ClassVar
+
+from msgspec import Struct
 
 from tui.state.curves.stepped import Point, column_of, lasting, means
 from tui.state.formatting import fit
@@ -27,8 +28,7 @@ BESIDE_FROM = 110
 LETTERS = {"pin": "P", "ban": "B", "forward": "f"}
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
+class Curve(Struct, frozen=True):
     """One figure over the steps."""
 
     name: str
@@ -39,8 +39,7 @@ class Curve:
     """The upper edge; None: the largest value."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlotDetailView:
+class SlotDetailView(Struct, frozen=True):
     """What is told of one slot."""
 
     name: str = ""
@@ -62,18 +61,10 @@ class SlotDetailView:
 class SlotDetail(Lines[SlotDetailView]):
     """Draws a `SlotDetailView`."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"slot-detail--{name}" for name in ("title", "plain", "quiet", "curve", "pin", "ban", "forward")
-    }
-    DEFAULT_CSS = """
-    SlotDetail > .slot-detail--title { color: $foreground; text-style: bold; }
-    SlotDetail > .slot-detail--plain { color: $foreground; }
-    SlotDetail > .slot-detail--quiet { color: $quiet; }
-    SlotDetail > .slot-detail--curve { color: $primary 80%; }
-    SlotDetail > .slot-detail--pin { color: $text-success; text-style: bold; }
-    SlotDetail > .slot-detail--ban { color: $text-error; text-style: bold; }
-    SlotDetail > .slot-detail--forward { color: $text-warning; text-style: bold; }
-    """
+    LOOKS: ClassVar[dict[str, str]] = {
+        "title": "bold $foreground", "plain": "$foreground", "quiet": "$quiet", "curve": "$primary 80%",
+        "pin": "bold $text-success", "ban": "bold $text-error", "forward": "bold $text-warning",
+    }  # fmt: skip
 
     def draw(self, view: SlotDetailView, width: int, height: int) -> list[Pieces]:
         title, plain, quiet = self.look("title"), self.look("plain"), self.look("quiet")

@@ -5,9 +5,9 @@ A click on a title sorts (`SortPicked`), one on a row selects (`SlotPicked`), th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from rich.style import Style
 from textual.events import Click, MouseScrollDown, MouseScrollUp
 
@@ -21,8 +21,7 @@ WHEEL = 3
 """Rows that a notch of the wheel scrolls."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlotTableView:
+class SlotTableView(Struct, frozen=True):
     """What the table shows."""
 
     rows: tuple[SlotFacts, ...]
@@ -40,19 +39,11 @@ class SlotTableView:
 class SlotTable(Lines[SlotTableView]):
     """Draws a `SlotTableView`."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"slot-table--{name}" for name in ("title", "sorted", "plain", "quiet", "selected", "pin", "ban", "forward")
+    LOOKS: ClassVar[dict[str, str]] = {
+        "title": "$quiet", "sorted": "bold $accent", "plain": "$foreground", "quiet": "$quiet",
+        "selected": "bold $foreground on $panel", "pin": "bold $text-success", "ban": "bold $text-error",
+        "forward": "$text-warning",
     }  # fmt: skip
-    DEFAULT_CSS = """
-    SlotTable > .slot-table--title { color: $quiet; }
-    SlotTable > .slot-table--sorted { color: $accent; text-style: bold; }
-    SlotTable > .slot-table--plain { color: $foreground; }
-    SlotTable > .slot-table--quiet { color: $quiet; }
-    SlotTable > .slot-table--selected { color: $foreground; background: $panel; text-style: bold; }
-    SlotTable > .slot-table--pin { color: $text-success; text-style: bold; }
-    SlotTable > .slot-table--ban { color: $text-error; text-style: bold; }
-    SlotTable > .slot-table--forward { color: $text-warning; }
-    """
 
     first = 0
     """The row at the top."""

@@ -6,8 +6,9 @@ others hold and what is free; where it is not, both are told in words only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from engine.protocol.events import MemorySplit
 from tui.state.formatting import size
@@ -25,6 +26,11 @@ LETTERS = {
     "free": "·",
 }
 """Written into the bar, so that the parts are told apart without colour."""
+PART_LOOKS = {
+    **{name: f"#ffffff on $memory-{name}" for name in OWN},
+    "other": "auto on $foreground 40%",
+    "free": "auto 60% on $foreground 10%",
+}
 FULL: dict[str, str] = {}
 SHORT = {"gradients": "grads", "optimizer": "optim", "activations": "acts"}
 NAMELESS = dict.fromkeys(LETTERS, "")
@@ -34,8 +40,7 @@ WHOLE_DEVICE_FROM = 0.2
 """The share of the device from which the bar spans all of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryView:
+class MemoryView(Struct, frozen=True):
     """What the bar shows."""
 
     split: MemorySplit | None
@@ -70,18 +75,8 @@ class MemoryView:
 class StackedBar(Lines[MemoryView]):
     """Draws a `MemoryView`."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "stacked-bar--title", "stacked-bar--muted", *(f"stacked-bar--{name}" for name in PARTS)
-    }  # fmt: skip
-    DEFAULT_CSS = """
-    StackedBar { height: auto; min-height: 2; }
-    StackedBar > .stacked-bar--title { color: $foreground; text-style: bold; }
-    StackedBar > .stacked-bar--muted { color: $text-muted; }
-    StackedBar > .stacked-bar--other { background: $foreground 40%; color: auto; }
-    StackedBar > .stacked-bar--free { background: $foreground 10%; color: $text-muted; }
-    """ + "\n".join(
-        f"StackedBar > .stacked-bar--{name} {{ background: $memory-{name}; color: #ffffff; }}" for name in OWN
-    )
+    LOOKS: ClassVar[dict[str, str]] = {"title": "bold $foreground", "muted": "auto 60%", **PART_LOOKS}
+    DEFAULT_CSS = "StackedBar { height: auto; min-height: 2; }"
 
     def rows_wanted(self, view: MemoryView, width: int) -> int:
         return 2 + len(self._legend(view.parts, width, 3))

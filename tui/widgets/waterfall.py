@@ -5,11 +5,11 @@ Shape says everything that colour says. Rows are run-length coded, so that a scr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 from textwrap import wrap
 from typing import ClassVar
 
+from msgspec import Struct
 from rich.style import Style
 from textual.events import Click, MouseMove
 
@@ -29,8 +29,7 @@ GUTTER = 7
 """Columns for the step at the left, where there is room for them."""
 
 
-@dataclass(frozen=True, slots=True)
-class WaterfallView:
+class WaterfallView(Struct, frozen=True):
     """What a waterfall shows."""
 
     names: tuple[str, ...]
@@ -56,21 +55,12 @@ HOLDS = ("pin", "ban")
 class Waterfall(Lines[WaterfallView]):
     """Draws a `WaterfallView`."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "waterfall--title", "waterfall--muted", "waterfall--on", "waterfall--off", "waterfall--forward",
-        "waterfall--pin", "waterfall--ban", "waterfall--selected",
+    LOOKS: ClassVar[dict[str, str]] = {
+        "title": "bold $foreground", "muted": "auto 60%", "on": "$primary 80%", "off": "auto 38%",
+        "forward": "$foreground 60%", "pin": "bold $text-success", "ban": "bold $text-error",
+        "selected": "bold reverse $foreground",
     }  # fmt: skip
-    DEFAULT_CSS = """
-    Waterfall { height: 1fr; min-height: 4; }
-    Waterfall > .waterfall--title { color: $foreground; text-style: bold; }
-    Waterfall > .waterfall--muted { color: $text-muted; }
-    Waterfall > .waterfall--on { color: $primary 80%; }
-    Waterfall > .waterfall--off { color: $text-disabled; }
-    Waterfall > .waterfall--forward { color: $foreground 60%; }
-    Waterfall > .waterfall--pin { color: $text-success; text-style: bold; }
-    Waterfall > .waterfall--ban { color: $text-error; text-style: bold; }
-    Waterfall > .waterfall--selected { color: $foreground; text-style: bold reverse; }
-    """
+    DEFAULT_CSS = "Waterfall { height: 1fr; min-height: 4; }"
 
     _hovered: int | None = None
 
@@ -205,8 +195,7 @@ class Waterfall(Lines[WaterfallView]):
         return [[(legend, self.look("muted"))]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Grid:
+class _Grid(Struct, frozen=True):
     """How slots share the width."""
 
     gutter: int

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 from deck_app import until
+from msgspec.structs import replace
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 from told_run import told_store

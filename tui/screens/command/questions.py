@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from engine.protocol import commands as c
 from engine.protocol.events import CheckpointSaved, JobReported
@@ -12,8 +12,7 @@ from tui.state.figures import figures
 from tui.state.store import RunStore
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A row of the dialog."""
 
     text: str
@@ -21,8 +20,7 @@ class Answer:
     """What it sends; `None`: nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """One dialog. Its first answer is the one that enter gives."""
 
     title: str

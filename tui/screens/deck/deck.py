@@ -92,10 +92,13 @@ class Deck(ChartKeys):
         """Open the source beside the screen, and start painting; the run's name is in the first frame."""
         for row in self.query("#heading").results(TextRows):  # where the panels are there already
             row.show([self.heading(self.app.size.width - 2)])
-        self.run_worker(self._fill_store(), group="source")
+        self.call_after_refresh(self._open_source)  # the first picture does not wait for the log
         self.set_interval(self.settings.period_s, self._paint_in_turn)
         self.store.when_answered = self._paint_soon
         self.call_after_refresh(self.paint)
+
+    def _open_source(self) -> None:
+        self.run_worker(self._fill_store(), group="source")
 
     async def on_unmount(self) -> None:
         """The source ends with the screen."""

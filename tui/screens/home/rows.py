@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from textual.content import Content
 
 from engine.text import one_line
@@ -32,8 +31,7 @@ MARK_CELLS = 2
 """The first cells of a row: whether it is marked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(Struct, frozen=True):
     """Which columns fit, and how wide they are, in cells."""
 
     name: int

@@ -127,11 +127,11 @@ class LogScreen(LogSearch):
             self.action_leave()
 
     def _choose(self, wanted: Filter | None = None, **changes: str | bool) -> None:
-        from dataclasses import replace
+        from msgspec.structs import replace
 
         rows, selected = self._lines, self._lines.selected
         was_output = self._told.filter.kind == "output"
-        self._told.choose(wanted if wanted is not None else replace(self._told.filter, **changes))  # type: ignore[arg-type]
+        self._told.choose(wanted if wanted is not None else replace(self._told.filter, **changes))
         if (self._told.filter.kind == "output") != was_output:
             rows.following = True
         elif selected is not None and not rows.following:

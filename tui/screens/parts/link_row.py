@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from textual.content import Content
 from textual.events import Click, Leave, MouseMove
 from textual.widget import Widget
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A few words; with an action, one can click on them."""
 
     parts: tuple[tuple[str, str], ...]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from textual.content import Content
 
 from engine.text import one_line
@@ -23,8 +22,7 @@ SAYS_LEAST = 16
 """Cells from which what a job says is worth a column."""
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(Struct, frozen=True):
     """Which columns fit, and how wide they are, in cells."""
 
     what: int

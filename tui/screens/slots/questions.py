@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from engine.protocol import commands as c
 from engine.protocol.verbs import PRECISIONS, as_text
@@ -14,8 +14,7 @@ FOR_STEPS = (200, 1000)
 """How long a hold is offered for; any other number is typed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """A row of the dialog."""
 
     text: str
@@ -25,8 +24,7 @@ class Way:
     """False: the command line opens with it, for the rest to be typed."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlotQuestion:
+class SlotQuestion(Struct, frozen=True):
     """One dialog; enter does the first of its ways."""
 
     title: str

@@ -10,10 +10,11 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, inf, isfinite
 from typing import Protocol
+
+from msgspec import Struct
 
 FAN = 8
 """Entries of one level in an entry of the next."""
@@ -43,8 +44,7 @@ class Track(Protocol):
     def columns(self) -> Mapping[str, Column]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(Struct, frozen=True):
     """What lies under each of `len(low)` equal stretches of steps; an empty one has low > high."""
 
     low: array[float]

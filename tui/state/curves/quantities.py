@@ -6,14 +6,14 @@ The large chart shows one; where there is room, small charts beside it show the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui.state.cycle import cycled
 from tui.state.formatting import fixed, scientific, shortest, thousands
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A curve: a series of the store, how it is called and drawn."""
 
     series: str
@@ -25,8 +25,7 @@ class Line:
     """Writes a value of it, as the rows of figures do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
+class Quantity(Struct, frozen=True):
     """One chart."""
 
     name: str

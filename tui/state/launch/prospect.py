@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from engine.profile.corpus import read_corpus
 from engine.profile.derive import num_params, slot_params, tokens_per_step, total_tokens
@@ -11,8 +11,7 @@ from engine.units import format_bytes, format_count
 from tui.state.launch.form import Form
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(Struct, frozen=True):
     """One line of the panel."""
 
     label: str

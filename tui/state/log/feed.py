@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from engine.protocol import events as e
 from engine.text import one_line, sanitise
@@ -19,8 +20,7 @@ ENDED = {"finished": "✓", "stopped": "■", "failed": "✗"}
 """The mark of a run that is over, here and wherever runs are told."""
 
 
-@dataclass(frozen=True, slots=True)
-class FeedItem:
+class FeedItem(Struct, frozen=True):
     """One line of the feed."""
 
     seq: int

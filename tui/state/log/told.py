@@ -9,7 +9,8 @@ import re
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui.state.log.feed import ERROR, WARNING, FeedItem
 
@@ -39,8 +40,7 @@ _NESTED = re.compile(r"[+*}]\s*\)\s*[+*{]")
 """A repeat of a repeat can take longer than anyone waits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """Which lines are wanted."""
 
     kind: str = "all"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tui.state.curves.series import Series
 from tui.state.moments.goto import When
 
 
-@dataclass(frozen=True, slots=True)
-class FirstMoment:
+class FirstMoment(Struct, frozen=True):
     step: int
     told: str
     """What was found, as a line."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from engine.errors import SlotdeckError
 from engine.units import format_duration
@@ -30,14 +31,12 @@ _UNITS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "min": 60.0, "s": 1.0}
 _NUMBER = r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 
 
-@dataclass(frozen=True, slots=True)
-class ToStep:
+class ToStep(Struct, frozen=True):
     step: int
     relative: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ToTime:
+class ToTime(Struct, frozen=True):
     seconds: float
     """Since the run began; of a clock, since midnight."""
     relative: bool = False
@@ -45,8 +44,7 @@ class ToTime:
     """`None`: as it was typed it may be either; a time of day where the run is not that long."""
 
 
-@dataclass(frozen=True, slots=True)
-class When:
+class When(Struct, frozen=True):
     """The first moment at which a value lay below or above another."""
 
     field: str
@@ -69,20 +67,17 @@ class When:
         return SlotdeckError(f"{self.said} never went {word} {self.value:g}", told)
 
 
-@dataclass(frozen=True, slots=True)
-class ToStop:
+class ToStop(Struct, frozen=True):
     kind: str
     by: int
     """1: the next, -1: the previous."""
 
 
-@dataclass(frozen=True, slots=True)
-class AtSpeed:
+class AtSpeed(Struct, frozen=True):
     speed: float
 
 
-@dataclass(frozen=True, slots=True)
-class ToEnd:
+class ToEnd(Struct, frozen=True):
     end: Literal["start", "end"]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.protocol.events import SlotPlanned, SlotRow
 
@@ -11,8 +12,7 @@ CAPACITY = 256
 """Remembered, of all slots together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(Struct, frozen=True):
     """One thing that happened to a slot."""
 
     step: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from tui.state.slots.measures import Effect, SlotMeasure
 from tui.state.store import RunStore
@@ -11,8 +11,7 @@ LATE_TICKS = 60
 """Ticks of a second that "of late" means: the last minute at work."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlotFacts:
+class SlotFacts(Struct, frozen=True):
     """One slot. `None`: not known."""
 
     at: int

@@ -8,7 +8,8 @@ events, so a replay draws the same rows as the live run did.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.protocol.events import SlotPlanned, StepReport
 
@@ -17,8 +18,7 @@ CAPACITY = 512
 """Ticks remembered: more rows than any terminal has."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlotTick:
+class SlotTick(Struct, frozen=True):
     """One row of the waterfall."""
 
     step: int

@@ -6,7 +6,8 @@ A slot that a step left out has no gradient there: what is shown of it is what w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.protocol.events import (
     JobReported,
@@ -21,8 +22,7 @@ from tui.state.curves.thinned import Thinned
 from tui.state.slots.expiries import Expiries
 
 
-@dataclass(frozen=True, slots=True)
-class SlotMeasure:
+class SlotMeasure(Struct, frozen=True):
     """One slot, measured at one step. `None`: not at that step."""
 
     step: int
@@ -49,8 +49,7 @@ class SlotMeasure:
         return self.ms / self.duty if self.ms is not None and self.duty else None
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(Struct, frozen=True):
     """What leaving one slot out does to the validation loss."""
 
     change: float | None

@@ -6,10 +6,10 @@ and draws from the curves' min/max levels, so a million points cost what a thous
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import inf, log10
 from typing import ClassVar
 
+from msgspec.structs import replace
 from rich.style import Style
 
 from tui.state.curves.curve import Columns
@@ -44,27 +44,14 @@ Drawn = list[tuple[Plotted, Columns]]
 class Chart(Pointer, Lines[ChartView]):
     """Draws a `ChartView`."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "chart--axis", "chart--title", "chart--line", "chart--strong", "chart--points", "chart--dim",
-        "chart--tick", "chart--checkpoint", "chart--alarm", "chart--crosshair", "chart--here",
-        *(f"chart--run-{colour}" for colour in range(len(PATTERNS))),
+    LOOKS: ClassVar[dict[str, str]] = {
+        "axis": "auto 60%", "title": "bold $foreground", "line": "$primary",
+        "strong": "bold $text-accent", "points": "bold $text-success", "dim": "auto 38%",
+        "tick": "bold $foreground", "checkpoint": "$foreground 70%", "alarm": "bold $text-warning",
+        "crosshair": "$foreground", "here": "bold reverse $foreground",
+        **{f"run-{colour}": f"$run-{colour}" for colour in range(len(PATTERNS))},
     }  # fmt: skip
-    DEFAULT_CSS = """
-    Chart { height: 1fr; min-height: 4; }
-    Chart > .chart--axis { color: $text-muted; }
-    Chart > .chart--title { color: $foreground; text-style: bold; }
-    Chart > .chart--line { color: $primary; }
-    Chart > .chart--strong { color: $text-accent; text-style: bold; }
-    Chart > .chart--points { color: $text-success; text-style: bold; }
-    Chart > .chart--dim { color: $text-disabled; }
-    Chart > .chart--tick { color: $foreground; text-style: bold; }
-    Chart > .chart--checkpoint { color: $foreground 70%; }
-    Chart > .chart--alarm { color: $text-warning; text-style: bold; }
-    Chart > .chart--crosshair { color: $foreground; }
-    Chart > .chart--here { color: $foreground; text-style: bold reverse; }
-    """ + "\n".join(
-        f"Chart > .chart--run-{number} {{ color: $run-{number}; }}" for number in range(len(PATTERNS))
-    )
+    DEFAULT_CSS = "Chart { height: 1fr; min-height: 4; }"
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)

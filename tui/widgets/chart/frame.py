@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import log10
+
+from msgspec import Struct
 
 from tui.state.curves.curve import Columns
 from tui.widgets.axes import grown
@@ -14,8 +15,7 @@ GUTTER = 7
 """Columns left of the plot: a label of six and the axis."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """The plot: so many cells, from step `start` to `end`, from value `low` to `high` as scaled."""
 
     start: float

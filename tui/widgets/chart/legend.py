@@ -24,7 +24,7 @@ def legend(view: ChartView, marks: Sequence[Mark], mean: float | None, width: in
         marks: of which a word is said where there is room.
         mean: the smoothed value of the first line, where one is drawn.
         width: columns.
-        look: from the name of a component class to its style.
+        look: from a name in the chart's `LOOKS` to its style.
     """
     axis = look("axis")
     smoothed = mean if view.smoothing and not view.small else None
@@ -74,7 +74,7 @@ def _entry(view: ChartView, curve: Plotted, with_name: bool, look: Look) -> Piec
 
 
 def curve_look(curve: Plotted) -> str:
-    """The component class of a curve."""
+    """Of the chart's `LOOKS` that of a curve."""
     return curve.kind if curve.colour is None else f"run-{curve.colour}"
 
 

@@ -6,8 +6,9 @@ The cockpit, the replay, the pages over them and the compare screen build these;
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from tui.state.curves.series import Series
 from tui.state.formatting import fixed
@@ -16,8 +17,7 @@ from tui.widgets.axes import label
 MarkKind = Literal["action", "evaluation", "checkpoint", "alarm", "fork"]
 
 
-@dataclass(frozen=True, slots=True)
-class Plotted:
+class Plotted(Struct, frozen=True):
     """A curve of the chart."""
 
     label: str
@@ -35,8 +35,7 @@ class Plotted:
     """Writes a value of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """Something that happened at a step."""
 
     step: int
@@ -49,8 +48,7 @@ class Mark:
     """Of the curve it belongs to, where several alike are drawn: it stands there, and its letter on the axis."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChartView:
+class ChartView(Struct, frozen=True):
     """What a chart shows. Steps are whatever the x axis counts: a series may have tokens or seconds in their place."""
 
     title: str
