@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 from math import inf
@@ -17,12 +16,11 @@ from pathlib import Path
 from engine.errors import SlotdeckError
 from engine.protocol.codec import decode
 from engine.protocol.events import Alarm, RunStarted, StepReport
-from engine.runlog.index import History
 from engine.runlog.lock import is_live
-from engine.runlog.reader import Entry, LogReader
-from tui.link.first_time import evaluated, reported
+from engine.runlog.reader import Entry
 from tui.link.rebuild import NEWEST_ONLY, apply, window_start
-from tui.link.shape import add_reports, shape_of
+from tui.link.recording import Recording
+from tui.link.trail import STRIDE, Trail
 from tui.link.waypoints import Waypoints
 from tui.state.curves.curve import Columns
 from tui.state.curves.timeline import Timeline
@@ -46,8 +44,6 @@ IDLE_S = 5.0
 """A pause in the log longer than this, such as a night between two lives of the engine, is skipped."""
 FOLLOW_S = 0.5
 """Between two looks at the end of a log that may grow."""
-MANY = 8192
-"""Events behind the end of the log as it was opened; with more, it is opened again."""
 
 
 class ReplaySource:
@@ -75,15 +71,11 @@ class ReplaySource:
         self.whole: RunStore | None = None
         """The run to its end: what the chart shows beyond the moment."""
         self.run_dir, self._store, self._clock = run_dir, store, clock
-        self._history: History | None = None
-        self._tail = LogReader(run_dir)
-        self._later: list[Entry] = []
-        """What came behind the end of `_history`."""
+        self._recording: Recording | None = None
         self._waypoints = Waypoints()
         self._indexing: Iterator[None] | None = None
-        self._timeline: Timeline | None = None
         self._moments: dict[StopKind, tuple[float, ...]] = {}
-        self._shape: tuple[tuple[int, int], Columns] | None = None
+        self._trail = Trail()
         self._seq = 0
         self._ahead: deque[Entry] = deque()
         """The next events."""
@@ -103,22 +95,18 @@ class ReplaySource:
             SlotdeckError: not a run folder, nothing recorded, or the log cannot be read.
         """
         self._store.set_link("replay", "opening the log")
-        self._history = history = await asyncio.to_thread(History, self.run_dir)
-        if not history.head_seq:
-            raise SlotdeckError(f"{self.run_dir.name} has nothing recorded yet", "attach to it instead")
-        self._tail.seek(history.head_seq + 1)
+        self._recording = recording = await Recording.open(self.run_dir)
         self.live = is_live(self.run_dir) is not None
-        first, last = history.span
-        self._timeline = Timeline([first, *history.tracks.wall_s, last])
+        past = recording.past
         self.whole = whole = RunStore()
-        whole.load(history.tracks)
+        whole.load(past.tracks)
         for kind, name in ((RunStarted, "run"), (StepReport, "report")):  # until the pass is through
-            if kind.KIND in history.latest:
-                newest = decode(kind.KIND, history.latest[kind.KIND].payload)
+            if kind.KIND in past.latest:
+                newest = decode(kind.KIND, past.latest[kind.KIND].payload)
                 if isinstance(newest, kind):
                     setattr(whole, name, newest)
-        self._indexing = self._waypoints.index(history, whole)
-        self.seek_seq(self._first_seq or history.first_seq)
+        self._indexing = self._waypoints.index(past, whole)
+        self.seek_seq(self._first_seq or recording.first_seq)
 
     async def run(self) -> None:
         """Play when playing, until closed."""
@@ -148,13 +136,12 @@ class ReplaySource:
     @property
     def head_seq(self) -> int:
         """The last sequence number that can be shown."""
-        return self._later[-1].seq if self._later else self._past.head_seq
+        return self._log.head_seq
 
     @property
     def timeline(self) -> Timeline:
         """Unix time as the time the run was at work."""
-        assert self._timeline is not None, "start opens the log"
-        return self._timeline
+        return self._log.timeline
 
     @property
     def at_now(self) -> bool:
@@ -180,12 +167,7 @@ class ReplaySource:
 
     def shape(self, width: int) -> Columns:
         """The mean loss of the whole run, from its first moment to its last, in `width` columns of equal time."""
-        key = (width, (len(self._later) + 63) // 64)
-        if self._shape is None or self._shape[0] != key:
-            shape = shape_of(self._past.tracks, self.timeline, width)
-            add_reports(shape, self._later, self.timeline)
-            self._shape = (key, shape)
-        return self._shape[1]
+        return self._log.shape(width)
 
     # -- the player --------------------------------------------------------------------------------------
 
@@ -193,7 +175,7 @@ class ReplaySource:
         """Go on; from the beginning when the end is shown of a run that has ended."""
         self.held_at = None
         if self._seq >= self.head_seq and not self.live:
-            self.seek_seq(self._past.first_seq)
+            self.seek_seq(self._log.first_seq)
         self.playing = True
         self._say()
 
@@ -209,31 +191,18 @@ class ReplaySource:
 
     def seek_step(self, step: int) -> None:
         """Show the moment at which this step was reported; the end when it never was."""
-        seq = self._past.seq_at(step=step)
-        if seq > self._past.head_seq:
-            later = (entry.seq for entry in self._later if _step_of(entry) >= step)
-            seq = next(later, self.head_seq)
-        self.seek_seq(seq)
+        self.seek_seq(self._log.seq_of_step(step))
 
     def seek_wall(self, wall_s: float) -> None:
         """Show a moment of Unix time."""
-        just_after_s = wall_s + 1e-6
-        seq = self._past.seq_at(wall_s=just_after_s)
-        if seq > self._past.head_seq:
-            at = bisect_left(self._later, just_after_s, key=lambda entry: entry.wall_s)
-            seq = self._later[at].seq if at < len(self._later) else self.head_seq + 1
-        self.seek_seq(seq - 1)
+        self.seek_seq(self._log.seq_of_wall(wall_s))
 
     def seek_seq(self, seq: int) -> None:
         """Show the run as it was when `seq` had just been logged. A log that cannot be read any more is said."""
-        seq = min(max(seq, self._past.first_seq), self.head_seq)
+        seq = min(max(seq, self._log.first_seq), self.head_seq)
         self._at_now, self.held_at = seq == self.head_seq and self.live, None
         try:
-            if self._seq <= seq <= self._seq + READ_AHEAD and self._seq:
-                while (entry := self._peek()) is not None and entry.seq <= seq:
-                    self._show_next()
-            elif seq != self._seq:
-                self._jump(seq)
+            self._bring_to(seq)
         except SlotdeckError as error:
             self._store.set_link("unreadable", error.message, error.remedy)
             return
@@ -254,16 +223,16 @@ class ReplaySource:
         Raises:
             SlotdeckError: it never was.
         """
-        if when.field == "val_loss":
-            found, nearest = evaluated(self.stops("evaluation"), when)
-        else:
-            found, nearest = reported(self._past, when)
+        found, nearest = self._log.first_when(
+            when, self.stops("evaluation") if when.field == "val_loss" else ()
+        )
         if found is None:
             raise when.never(nearest)
         self.seek_seq(found)
 
     def advance(self, seconds: float, at_most_s: float = inf) -> None:
         """Play so many seconds of the run's time, working no longer than `at_most_s` at it."""
+        self._trail.forget()
         self._wall_s += seconds
         shown, until_s = 0, time.perf_counter() + at_most_s
         while (entry := self._peek()) is not None and shown < EVENTS_A_TURN:
@@ -295,18 +264,33 @@ class ReplaySource:
     # -- inside ------------------------------------------------------------------------------------------
 
     @property
-    def _past(self) -> History:
-        assert self._history is not None, "start opens the log"
-        return self._history
+    def _log(self) -> Recording:
+        assert self._recording is not None, "start opens the log"
+        return self._recording
+
+    def _bring_to(self, seq: int) -> None:
+        """On by playing, back on the trail, and farther by a jump."""
+        if self._seq <= seq <= self._seq + READ_AHEAD and self._seq:
+            while (entry := self._peek()) is not None and entry.seq <= seq:
+                self._show_next()
+                self._trail.passed(entry, self._store)
+        elif seq != self._seq:
+            left = self._trail.back(self._store, seq) if seq < self._seq else None
+            if left is None:
+                self._jump(seq)
+            else:
+                self._ahead.extendleft(reversed(left))
+            self._store.note_damage(len(self._log.past.damage))
 
     def _jump(self, seq: int) -> None:
         """From the nearest still before: life-cycle events, then the recent past event by event."""
-        store, past, whole = self._store, self._past, self.whole
+        store, past, whole = self._store, self._log.past, self.whole
         assert whole is not None, "start opens the log"
         store.reset()
         store.commands = PendingCommands()  # a replay has no requests of its own to keep
         self._ahead.clear()
-        known = min(seq, past.head_seq)
+        self._trail.forget()
+        known = max(min(seq, past.head_seq) - STRIDE, past.first_seq)
         from_seq = window_start(past, known)
         if from_seq > past.first_seq:
             count, uncovered = past.buckets_until(known)
@@ -325,21 +309,18 @@ class ReplaySource:
             begin = still.seq + 1 if still is not None else 0
             for entry in past.state_before(from_seq, begin, NEWEST_ONLY):
                 apply(store, entry)
-        for entry in self._entries(from_seq, seq):
+        for entry in self._log.between(from_seq, seq - STRIDE):
             apply(store, entry)
-        store.note_damage(len(past.damage))
+        self._trail.begin(store)
+        for entry in self._log.between(max(from_seq, seq - STRIDE + 1), seq):
+            apply(store, entry)
+            self._trail.passed(entry, store)
         store.changed("loss")
-
-    def _entries(self, first_seq: int, last_seq: int) -> Iterator[Entry]:
-        yield from self._past.between(first_seq, last_seq)
-        begin = bisect_left(self._later, first_seq, key=lambda entry: entry.seq)
-        end = bisect_right(self._later, last_seq, key=lambda entry: entry.seq)
-        yield from self._later[begin:end]
 
     def _peek(self) -> Entry | None:
         begin = self._seq
         while not self._ahead and begin < self.head_seq:  # a stretch of the log may be damaged
-            self._ahead.extend(self._entries(begin + 1, begin + READ_AHEAD))
+            self._ahead.extend(self._log.between(begin + 1, begin + READ_AHEAD))
             begin += READ_AHEAD
         return self._ahead[0] if self._ahead else None
 
@@ -370,29 +351,15 @@ class ReplaySource:
     async def _follow(self) -> None:
         """Take in what the log has got since; open it again when that is much."""
         self.live = is_live(self.run_dir) is not None
-        new = self._tail.poll()
+        new = await self._log.follow()
         for entry in new:
             event = decode(entry.kind, entry.payload)
             if self.whole is not None:
                 self.whole.apply(entry.seq, entry.wall_s, event)
             self._waypoints.note(entry, event)
-            self.timeline.extend(entry.wall_s)
-        self._later += new
         if new:
             self._store.changed("loss")
-        if len(self._later) > MANY:
-            history = await asyncio.to_thread(History, self.run_dir)
-            self._history = history
-            self._later = [entry for entry in self._later if entry.seq > history.head_seq]
 
     def _say(self) -> None:
         pace = "live" if self.at_now and self.playing else f"{self.speed:g}x" if self.playing else "paused"
         self._store.set_link("replay", pace)
-
-
-def _step_of(entry: Entry) -> int:
-    """Steps done by a report; -1 for another event."""
-    if entry.kind != StepReport.KIND:
-        return -1
-    report = decode(entry.kind, entry.payload)
-    return report.step if isinstance(report, StepReport) else -1

@@ -15,7 +15,7 @@ from engine.runlog.index import History
 from engine.runlog.reader import Entry
 from engine.text import one_line
 from tui.link.rebuild import NEWEST_ONLY
-from tui.state.moments.still import Still, hold
+from tui.state.moments.still import Still, hold_far
 from tui.state.moments.stop import Stop, StopKind
 from tui.state.store import RunStore
 
@@ -49,7 +49,7 @@ class Waypoints:
                 count += 1
                 if count % AT_ONCE == 0:
                     yield
-            self._stills.append(hold(whole))
+            self._stills.append(hold_far(whole))
             from_seq = until + 1
             yield
 

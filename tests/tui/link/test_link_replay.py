@@ -205,7 +205,7 @@ async def test_playing_fast_holds_at_the_alarm(tmp_path: Path) -> None:
 async def test_when_a_value_first_went_below(
     recorded: Path, raw: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.link.replay.History", lambda path: History(path, raw_reports=raw))
+    monkeypatch.setattr("tui.link.recording.History", lambda path: History(path, raw_reports=raw))
     source, store = await opened(recorded)
     reports = [decode(entry.kind, entry.payload) for entry in LogReader(recorded).entries()]
     losses = [(r.step, r.loss) for r in reports if isinstance(r, StepReport)]
@@ -260,3 +260,35 @@ async def test_a_jump_shows_what_playing_there_shows(places: list[int], forked: 
                 mine.pop(scrolled), theirs.pop(scrolled)
             for name in theirs:
                 assert mine[name] == theirs[name], f"{name} at {place}"
+
+
+async def test_a_step_back_shows_what_playing_showed_there(forked: Path) -> None:
+    """Back and on again around the place where the run went back, on the trail and beyond where it begins."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("rebuild.RECENT_EVENTS", 16), ("rebuild.MOST_EVENTS", 16), ("waypoints.STRIDE", 7),
+                            ("replay.STRIDE", 8), ("trail.STRIDE", 8), ("trail.MOST", 3)):  # fmt: skip
+            patch.setattr(f"tui.link.{name}", value)
+        sought, by_seeking = await opened(forked)
+        sought.stops("action")
+        played, by_playing = await opened(forked)
+        told = [(entry.seq, decode(entry.kind, entry.payload)) for entry in LogReader(forked).entries()]
+        went_back = next(seq for seq, event in told if isinstance(event, StepReport) and event.branch)
+        first, last = went_back - 60, went_back + 60
+        shown = {}
+        for seq in range(first, last + 1):
+            play_to(played, seq)
+            shown[seq] = drawn(by_playing)
+        dice, seq = random.Random(5), last
+        sought.seek_seq(seq)
+        for _ in range(150):
+            seq = min(max(seq + dice.choice((-9, -3, -2, -1, -1, 1, 2)), first), last)
+            sought.seek_seq(seq)
+            mine, theirs = drawn(by_seeking), shown[seq]
+            for name in theirs.keys() - {"waterfall", "memory"}:
+                assert mine[name] == theirs[name], f"{name} at {seq}"
+        sought.seek_seq(first)
+        sought.play()
+        while sought.seq < last:
+            sought.advance(0.5)
+        sought.seek_seq(last)
+        assert drawn(by_seeking)["curves"] == shown[last]["curves"]

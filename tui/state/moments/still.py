@@ -9,17 +9,16 @@ from __future__ import annotations
 import copy
 from array import array
 from collections import deque
-from dataclasses import dataclass
 from typing import Any
 
-from tui.state.slots.history import SlotHistory
+from msgspec import Struct
+
 from tui.state.store import RunStore
 
-NOT_OF_THE_RUN = {"_clock", "_dirty", "_doors", "link", "series"}
+NOT_OF_THE_RUN = {"_clock", "_dirty", "_doors", "link", "series", "when_answered"}
 
 
-@dataclass(frozen=True, slots=True)
-class Still:
+class Still(Struct, frozen=True):
     """What a store knew when `seq` had just been applied."""
 
     seq: int
@@ -29,6 +28,12 @@ class Still:
 def hold(store: RunStore) -> Still:
     """Take one."""
     return Still(store.head_seq, _copied(_of_the_run(store)))
+
+
+def hold_far(store: RunStore) -> Still:
+    """Take one that is kept for long: without the waterfall, which scrolls away."""
+    state = _of_the_run(store)
+    return Still(store.head_seq, _copied({**state, "slots": store.slots.resting()}))
 
 
 def put_back(store: RunStore, still: Still) -> None:
@@ -42,8 +47,6 @@ def _of_the_run(store: RunStore) -> dict[str, Any]:
 
 def _copied(value: Any) -> Any:
     """A copy that can change by itself; what cannot change is the same object."""
-    if isinstance(value, SlotHistory):
-        return value.resting()
     if isinstance(value, list | deque | array | set):
         return copy.copy(value)
     if isinstance(value, dict):
