@@ -32,7 +32,7 @@ from engine.train.verbs.change import Change, Refused
 from engine.train.verbs.healing import Healing
 from engine.train.verbs.jobs import Job, Told
 from engine.train.verbs.rollback import go_back
-from engine.units import counted, format_bytes, format_count
+from engine.units import counted, format_bytes, format_count, format_figure
 
 if TYPE_CHECKING:
     from engine.train.run import Run
@@ -201,7 +201,7 @@ def _forecast(run: Run, answer: Answer) -> Told:
     if run.meter.seconds_per_step:
         ms = 1e3 * run.meter.seconds_per_step
         figures |= {"ms_before": ms, "ms_after": ms * number(found["time_share"])}
-        text += f", {ms:.3g} -> {figures['ms_after']:.3g} ms a step"
+        text += f", {format_figure(ms)} -> {format_figure(figures['ms_after'])} ms a step"
     return text, figures
 
 
