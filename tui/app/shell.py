@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from msgspec.structs import replace
-from textual.app import App
 from textual.events import Event, Paste, Resize
 
 from engine.errors import SlotdeckError
 from engine.text import one_line
 from engine.units import write_bytes
+from tui.app.typed_ahead import TypedAhead
 from tui.config_path import state_path
 from tui.hints import Hints
 from tui.keys import Place, rebind
@@ -38,7 +38,7 @@ class Painting(Protocol):
     def paint_all(self) -> None: ...
 
 
-class Shell(App[int]):
+class Shell(TypedAhead):
     """The application without its screens."""
 
     TITLE = "slotdeck"

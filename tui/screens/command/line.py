@@ -57,7 +57,7 @@ class CommandLine(Vertical):
         line = self.query_one(Input)
         line.value = text
         line.cursor_position = len(text)
-        line.focus()
+        self.screen.set_focus(line)  # at once: what is typed next is meant for it
         self._hint(text)
 
     def refuse(self, error: str) -> None:

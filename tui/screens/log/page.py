@@ -62,7 +62,7 @@ class LogScreen(LogSearch):
     def on_mount(self) -> None:
         """The search, where that was asked for. (Textual calls this of every base class by itself.)"""
         if self._search_first:
-            self.call_after_refresh(self.action_search)
+            self.action_search()
 
     def paint_page(self, topics: set[str]) -> None:
         """News first, then what of them is in sight."""

@@ -46,7 +46,7 @@ class LogSearch(LogPast):
         self._before_search = self._lines.at
         self.query_one("#log-search").add_class("open")
         field.value = ""
-        field.focus()
+        self.set_focus(field)  # at once: what is typed next is meant for it
 
     @on(Input.Changed, "#log-search Input")
     def _typed(self, event: Input.Changed) -> None:
