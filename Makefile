@@ -27,7 +27,8 @@ $(STAMP): pyproject.toml constraints.txt
 	  { echo "slotdeck needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Name one: make PYTHON=python3.12 ..."; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "venv is missing: install it (Debian: apt install python3-venv)"; exit 2; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[dev]'
+	@echo "installing slotdeck and its tested versions into $(VENV); torch is large, so this takes minutes"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: $(STAMP)  ## train on the Python standard library and watch it (minutes on two cores)
