@@ -186,7 +186,9 @@ async def test_5_two_runs_at_equal_tokens(runs: Path) -> None:
         assert "X by tokens" in keys_shown(pilot)
         await press(pilot, "X")
         figures = compare.query_one("#pane").text
-        assert "at 2.46 M tokens, as far as all of them got" in str(compare.query_one("#pane-box").border_title)
+        assert "at 2.46 M tokens, as far as all of them got" in str(
+            compare.query_one("#pane-box").border_title
+        )
         assert re.search(rf"{OTHER[-4:]} .* [-+]\d\.\d+ +[-+]\d+\.\d%", figures), figures
         await press(pilot, "q")
         assert isinstance(pilot.app.screen, CockpitScreen)
