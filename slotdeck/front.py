@@ -30,8 +30,7 @@ def main() -> None:
         short = short_way(sys.argv[1:], os.environ) if has_terminal() else None
         if short is not None:
             sys.exit(short())
-    from slotdeck import cli
-
+        from slotdeck import cli  # half a second in which ctrl+c is as good as later
     cli.main()
 
 

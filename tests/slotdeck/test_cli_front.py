@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from patience import PATIENCE_S
 from screen import Screen
 from slotdeck_command import ENVIRONMENT
 
-from slotdeck.front import short_way
+from slotdeck.front import main, short_way
 
 
 @pytest.mark.parametrize(
@@ -67,3 +68,23 @@ def test_a_replay_opens_without_the_command_line(tmp_path: Path) -> None:
         screen.wait_for(run_dir.name, "replay")
         screen.press("q")
         assert screen.wait_for_end() == 0
+
+
+def test_ctrl_c_while_the_command_line_is_being_loaded_is_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Impatient:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "slotdeck.cli":
+                raise KeyboardInterrupt
+
+    import slotdeck
+
+    monkeypatch.delattr(slotdeck, "cli", raising=False)
+    monkeypatch.delitem(sys.modules, "slotdeck.cli", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Impatient(), *sys.meta_path])
+    monkeypatch.setattr(sys, "argv", ["slotdeck", "runs"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "slotdeck: interrupted\n"
