@@ -85,7 +85,10 @@ def test_a_live_run_is_followed_until_it_ends(tmp_path: Path) -> None:
             assert watching.stdout.readline() == "# stopped at step 15: asked\n"
             assert watching.poll() is None, "an engine still holds the run"
             watching.send_signal(signal.SIGINT)
-            assert watching.wait(PATIENCE_S) == 130
+            try:
+                assert watching.wait(PATIENCE_S) == 130
+            finally:
+                watching.kill()  # leaving the block waits for it without end
 
 
 def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
