@@ -68,8 +68,9 @@ class PickList(Widget, can_focus=True):
             super().__init__(rows)
             self.column = column
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, *, goes_round: bool = False, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
+        self._goes_round = goes_round
         self.count = 0
         self.cursor = -1
         self._top = 0
@@ -169,8 +170,10 @@ class PickList(Widget, can_focus=True):
         self._drawn = []
 
     def action_move(self, rows: int) -> None:
-        """Up or down."""
+        """Up or down; in a list that goes round, up from the first row is the last."""
         wanted = self.cursor + rows
+        if self._goes_round and self.count:
+            wanted %= self.count
         if self._titles and wanted in self._titles and not self._beyond(wanted, rows):
             self._top = max(0, self._top + rows)  # a title at the end comes into sight, no more
         self.go_to(wanted)

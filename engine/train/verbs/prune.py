@@ -200,8 +200,9 @@ def _forecast(run: Run, answer: Answer) -> Told:
     )
     if run.meter.seconds_per_step:
         ms = 1e3 * run.meter.seconds_per_step
-        figures |= {"ms_before": ms, "ms_after": ms * number(found["time_share"])}
-        text += f", {format_figure(ms)} -> {format_figure(figures['ms_after'])} ms a step"
+        ms_after = ms * number(found["time_share"])
+        figures |= {"ms_before": ms, "ms_after": ms_after}
+        text += f", {format_figure(ms)} -> {format_figure(ms_after)} ms a step"
     return text, figures
 
 

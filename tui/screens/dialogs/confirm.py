@@ -37,7 +37,7 @@ class ConfirmScreen(Dialog[str]):
         with Vertical(id="confirm-box", classes="box"):
             yield Static(Content(self._question), id="confirm-question")
             yield Static(Content(self._detail), id="confirm-detail")
-            yield PickList()
+            yield PickList(goes_round=True)
             yield Static(Content("↑ ↓ choose   enter do it   esc leave it"), classes="quiet")
 
     def on_mount(self) -> None:
