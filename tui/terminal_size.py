@@ -1,6 +1,7 @@
-"""A terminal that does not know its size, as on a serial line, is told the usual one.
+"""The size of the terminal is what the terminal says; one that does not know it, as on a serial line, is told the usual.
 
-Called once, before the app starts. Textual and rich would otherwise each assume another size and lay out for ever.
+Called once, before the app starts. Textual and rich would otherwise each assume another size and lay out for ever, or
+believe a `LINES` that the shell exported when the window was larger.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ _STDOUT = 1
 
 def ensure_size() -> None:
     """Give the terminal on stdout a size when it has none; a resize that comes later counts as ever."""
+    for exported in ("COLUMNS", "LINES"):
+        os.environ.pop(exported, None)
     try:
         if 0 in os.get_terminal_size(_STDOUT):
             fcntl.ioctl(_STDOUT, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))

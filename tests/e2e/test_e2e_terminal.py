@@ -58,7 +58,7 @@ def test_a_run_outlives_its_terminal_and_obeys_the_next_one(runs: Path, tokens: 
 
 
 def test_home_lists_the_profiles_where_there_is_no_run_yet(tmp_path: Path) -> None:
-    with Screen(cwd=tmp_path) as home:
+    with Screen(cwd=tmp_path, COLUMNS="110", LINES="50") as home:  # exported when the window was another
         home.wait_for("demo", "gpt2-124m", "tiny")
         home.press("q")
         assert home.wait_for_end() == 0

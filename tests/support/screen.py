@@ -18,8 +18,10 @@ from slotdeck_command import COMMAND, ENVIRONMENT
 class Screen:
     """`slotdeck WORDS...` in a pseudo-terminal, its output drawn by a terminal emulator."""
 
-    def __init__(self, *words: str | Path, cwd: Path, columns: int = 120, rows: int = 32) -> None:
-        environment = {**ENVIRONMENT, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    def __init__(
+        self, *words: str | Path, cwd: Path, columns: int = 120, rows: int = 32, **exported: str
+    ) -> None:
+        environment = {**ENVIRONMENT, "TERM": "xterm-256color", "COLORTERM": "truecolor", **exported}
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.Stream(self._screen)
         self._child = pexpect.spawn(

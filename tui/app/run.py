@@ -51,7 +51,7 @@ def _run(
 
     settings = load(os.environ, {"thin": True} if thin else {}).settings(os.environ)
     write_bytes(settings.units)
-    app = SlotdeckApp(first, settings, start, read_only)
     ensure_size()
+    app = SlotdeckApp(first, settings, start, read_only)
     app.run()
     return app.return_code or 0
