@@ -26,7 +26,6 @@ INFO, WARNING, ERROR = "info", "warning", "error"
 ALARM_NAMES = {
     "disk-full": "disk full: saving paused",
     "log-failed": "log not written",
-    "log-behind": "log behind",
     "checkpoint-failed": "checkpoint not saved",
     "checkpoint-quarantined": "checkpoint quarantined",
     "no-checkpoint": "no checkpoint yet",
@@ -60,7 +59,7 @@ LINK_NAMES = {
 OFFERS_ROLLBACK = {"loss-spikes", "loss-not-finite", "lean-step-spoilt"}
 """Alarms whose remedy is to go back."""
 
-LASTING = {"disk-full", "log-behind", "gpu-unread", "gpu-throttled", "data-stalled", "step-hangs"}
+LASTING = {"disk-full", "gpu-unread", "gpu-throttled", "data-stalled", "step-hangs"}
 """Alarms that are states."""
 
 OVER: dict[str, Callable[[Any], bool]] = {

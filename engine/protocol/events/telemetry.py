@@ -121,7 +121,7 @@ class Alarm(Event):
     level: str
     """`warning` or `error`."""
     code: str
-    """Stable, for scripts: `loss-not-finite`, `checkpoint-failed`, `checkpoint-quarantined`, `log-behind` ..."""
+    """Stable, for scripts: `loss-not-finite`, `checkpoint-failed`, `disk-full` ..."""
     message: str
     remedy: str = ""
     command_id: str = ""

@@ -49,7 +49,7 @@ class SlotRow(Wire):
     """The plan for one slot."""
 
     duty: float
-    """Share of the sequences of a micro-batch that pass through the block: 0, 0.25, 0.5, 0.75 or 1."""
+    """Share of the step's sequences that pass through the block: 0, 0.25, 0.5, 0.75 or 1."""
     trained: bool = True
     held: str = ""
     """`""`, `pin` or `ban`: the operator's word, which beats the policy."""
