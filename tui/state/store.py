@@ -14,6 +14,7 @@ from engine.text import one_line
 from tui.state.changes import TOPICS
 from tui.state.clean import clean
 from tui.state.curves.curve import Track
+from tui.state.curves.series import stretches_of
 from tui.state.facts import Lease, LinkState
 from tui.state.log.feed import FeedItem, describe
 from tui.state.store_events import StoreEvents
@@ -61,9 +62,10 @@ class RunStore(StoreEvents):
 
     def load(self, track: Track) -> None:
         """Take the curves of the log's pyramid; reports among them that arrive again are ignored."""
+        stretches = stretches_of(track.branch)
         for name in SCALARS:
             if name in track.columns:
-                self.series[name].load(track, track.columns[name])
+                self.series[name].load(track, track.columns[name], stretches)
         self._dirty.add("loss")
 
     def changed(self, *topics: str) -> None:

@@ -57,6 +57,7 @@ class HomeScreen(Opening):
 
     def __init__(self, folder: RunsFolder, read_only: bool = False) -> None:
         super().__init__(folder, read_only)
+        self.add_class("no-runs", "no-profiles", update=False)  # until the folder has been read
 
     def compose(self) -> ComposeResult:
         """The widgets."""
@@ -74,7 +75,6 @@ class HomeScreen(Opening):
     def on_mount(self) -> None:
         """Look at the folder, now and every few seconds."""
         self.profiles.border_title = "profiles"
-        self.add_class("no-runs", "no-profiles")  # until the folder has been read
         self.reload()
         self.set_interval(RELOAD_S, self.reload)
 

@@ -75,21 +75,17 @@ class _Level:
 class Curve:
     """One branch of one scalar. Steps rise; what is not finite is left out and its step remembered."""
 
-    __slots__ = ("_levels", "last", "not_finite")
+    __slots__ = ("_levels", "last", "last_step", "not_finite")
 
     def __init__(self) -> None:
         self._levels = [_Level()]
         self.last: float | None = None
+        self.last_step = -1
+        """-1 when there is nothing yet."""
         self.not_finite: array[int] = array("q")
 
     def __len__(self) -> int:
         return len(self._levels[0].step)
-
-    @property
-    def last_step(self) -> int:
-        """-1 when there is nothing yet."""
-        steps, lost = self._levels[0].step, self.not_finite
-        return max(steps[-1] if steps else -1, lost[-1] if lost else -1)
 
     @property
     def stride(self) -> int:
@@ -122,12 +118,14 @@ class Curve:
         level.step, level.low, level.high = base.step[:end], base.low[:end], base.high[:end]
         part._levels, part.not_finite = [level], self.not_finite[:lost]
         part.last = self.last if end == len(base.step) else level.high[-1] if end else None
+        part.last_step = max(level.step[-1] if end else -1, part.not_finite[-1] if lost else -1)
         return part
 
     def append(self, step: int, value: float) -> bool:
         """Whether it was new: a step that the curve already covers is left as it is."""
         if step <= self.last_step:
             return False
+        self.last_step = step
         if not isfinite(value):
             self.not_finite.append(step)
             return True
@@ -157,8 +155,10 @@ class Curve:
                     base.high.append(high)
                 else:
                     self.not_finite.append(at)
-        if stop > first and isfinite(column.last[stop - 1]):
-            self.last = column.last[stop - 1]
+        if stop > first:
+            self.last_step = max(self.last_step, step[stop - 1])
+            if isfinite(column.last[stop - 1]):
+                self.last = column.last[stop - 1]
         while len(self) > CAPACITY:
             self._fold()
 

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from itertools import compress, count, islice, pairwise
 from operator import ne
 
@@ -79,12 +80,10 @@ class Series:
         if curve.append(step, value):
             self.version += 1
 
-    def load(self, track: Track, column: Column) -> None:
-        """Take all buckets of a track that are newer than what is here."""
-        branches = track.branch
-        changes = compress(count(1), map(ne, branches, islice(branches, 1, None)))
-        for first, stop in pairwise([*[0][: len(branches)], *changes, len(branches)]):
-            branch = branches[first]
+    def load(self, track: Track, column: Column, stretches: Sequence[tuple[int, int]] | None = None) -> None:
+        """Take all buckets of a track that are newer than what is here. `stretches`: of its branches, if known."""
+        for first, stop in stretches_of(track.branch) if stretches is None else stretches:
+            branch = track.branch[first]
             curve = self.branches.get(branch)
             if curve is None:
                 curve = self._open(branch, track.step[first] - 1)
@@ -158,3 +157,9 @@ class Series:
         self.branches = dict(sorted(self.branches.items()))
         self.forks.setdefault(branch, fork_step)
         return curve
+
+
+def stretches_of(branches: array[int]) -> list[tuple[int, int]]:
+    """`(first, stop)` of the entries that follow each other on one branch, in order."""
+    changes = compress(count(1), map(ne, branches, islice(branches, 1, None)))
+    return list(pairwise([*[0][: len(branches)], *changes, len(branches)]))
