@@ -27,11 +27,12 @@ def shown_progress() -> Iterator[Callable[[Progress], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
 
     columns = [
         TextColumn("{task.description:<24}", markup=False),
         BarColumn(None),
-        DownloadColumn(binary_units=True),
+        DownloadColumn(binary_units=True, table_column=Column(no_wrap=True)),
         TextColumn("{task.fields[detail]}", markup=False),
         TimeRemainingColumn(),
     ]

@@ -151,9 +151,9 @@ def test_widgets_get_content_and_never_a_made_up_string() -> None:
 
 
 def test_the_corner_and_the_store_make_everything_safe() -> None:
-    """What the cockpit is told goes through `RunStore` and `SlotdeckApp.notify`; both must call the sanitiser."""
-    app = dict(functions(ROOT / "tui" / "app.py"))
-    assert "one_line(" in ast.unparse(app["SlotdeckApp.notify"])
+    """What the cockpit is told goes through `RunStore` and `Shell.notify`; both must call the sanitiser."""
+    app = dict(functions(ROOT / "tui" / "app" / "shell.py"))
+    assert "one_line(" in ast.unparse(app["Shell.notify"])
     store = dict(functions(ROOT / "tui" / "state" / "store.py"))
     for name, needed in (
         ("apply", "clean("),

@@ -100,8 +100,7 @@ class ChooseRuns(Dialog[tuple[Path, ...]]):
         rows = self.query_one(PickList)
         rows.styles.height = min(len(self._runs), max(3, int(self.app.size.height * 0.94) - ROWS_BESIDE))
         rows.show(len(self._shown), lambda at: self._row(self._shown[at]), cursor)
-        heads = Content(f"  {'run':<{self._name_cells}}{HEADS}")
-        self.query_one("#choose-heads", Static).update(heads)
+        self.query_one("#choose-heads", Static).update(Content(f"  {'run':<{self._name_cells}}{HEADS}"))
         count = len(self._chosen)
         none = "no run here has this in its name"
         self._say(f"{count} of {len(self._runs)} chosen, {MOST_RUNS} at most" if self._shown else none)
