@@ -33,7 +33,7 @@ def capture(device: torch.device) -> dict[str, Any]:
 
 def restore(state: dict[str, Any], device: torch.device) -> bool:
     """Set every generator to a captured state. False: the run moved to another kind of device, whose own
-    generator could not be set; with dropout the resume is then not bitwise.
+    generator could not be set; the resume is then not bitwise.
     """
     python, numpy, saved = state["python"], state["numpy"], state["device"]
     random.setstate((python["version"], tuple(python["internal"]), python["gauss"]))

@@ -39,6 +39,7 @@ from torch import Tensor, nn
 
 from engine.models import toolchain
 from engine.models.slotted import Gone, SlotCall, SlottedModel, frozen_unless
+from engine.precision.device import is_out_of_memory
 from engine.precision.policy import name_of
 from engine.text import one_line
 
@@ -109,6 +110,7 @@ class Compilation:
         """What a variant took to compile, in the newest warm-up."""
         self._model, self._backend, self._say = model, backend, say
         self._ready: set[Variant] = set()
+        self._no_room: set[Variant] = set()
         self._missed: set[Variant] = set()
         self._warming = False
         self._block: SlotCall = _run_block if why_off else self._fresh_block()
@@ -127,7 +129,8 @@ class Compilation:
 
     def missing(self, wanted: Sequence[Variant]) -> list[Variant]:
         """Those of `wanted` that would have to be compiled now."""
-        return [variant for variant in wanted if variant not in self._ready] if self.on else []
+        passed_over = self._ready | self._no_room
+        return [variant for variant in wanted if variant not in passed_over] if self.on else []
 
     # -- before the first step, and when a setting changes -------------------------------------------------
 
@@ -156,6 +159,10 @@ class Compilation:
             try:
                 self._rehearse(variant)
             except Exception as error:
+                if is_out_of_memory(error):  # the step will say whether it fits, and is cut if it does not
+                    self._no_room.add(variant)
+                    self._tell_missed(variant)
+                    continue
                 if not _is_of_compiling(error):
                     raise
                 self._give_up(variant, error)
@@ -274,7 +281,7 @@ def _is_of_compiling(error: Exception) -> bool:
     """Whether running the block eagerly may help: what dynamo, inductor, triton and a C compiler raise."""
     from torch._dynamo.exc import FailOnRecompileLimitHit
 
-    if isinstance(error, torch.OutOfMemoryError):
+    if is_out_of_memory(error):
         return False
     return isinstance(error, (RuntimeError, FailOnRecompileLimitHit, NotImplementedError, OSError))
 

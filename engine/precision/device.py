@@ -1,6 +1,6 @@
-"""Which device a run trains on: chosen by itself, or named in the profile and then there or refused.
+"""Which device a run trains on, chosen by itself or named in the profile; and how it says that its memory is full.
 
-Called once by `engine.train`, and by `slotdeck doctor`. It never falls back from a device that was named.
+`choose_device` is called once by `engine.train`, and never falls back from a device that was named.
 """
 
 from __future__ import annotations
@@ -10,6 +10,14 @@ import torch
 from engine.errors import SlotdeckError, nearest
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
+_WORDS = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "alloc_failed",  # cuBLAS and cuDNN keep workspaces of their own
+    "std::bad_alloc",
+)
+"""In a RuntimeError: only CUDA has an exception of its own. The second and third are the CPU allocator's."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -35,6 +43,13 @@ def available() -> list[str]:
     """Devices of this machine, best first; the CPU is always one."""
     here = [("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available()), ("cpu", True)]
     return [name for name, there in here if there]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocation failed, on whichever device."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _WORDS)
 
 
 def _absence(name: str) -> str:

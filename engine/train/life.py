@@ -15,6 +15,7 @@ from engine.control.hook import Hook
 from engine.control.mailbox import Mailbox
 from engine.control.server import ControlServer
 from engine.errors import SlotdeckError
+from engine.precision.device import is_out_of_memory
 from engine.profile.advice import advice
 from engine.profile.derive import tokens_per_step
 from engine.protocol.events import LogLine, RunEnded, RunStarted
@@ -31,7 +32,7 @@ from engine.train.build import Parts, build_parts, describe_machine, describe_mo
 from engine.train.fitting import compiling
 from engine.train.fitting.fit import settle_batch
 from engine.train.fitting.threads import settle_threads
-from engine.train.guards.out_of_memory import is_out_of_memory, smaller
+from engine.train.guards.out_of_memory import smaller
 from engine.train.loop import train
 from engine.train.meters.memory import MemoryWatch
 from engine.train.meters.metrics import Meter

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from engine.checkpoint import rng
+from engine.protocol.events import LogLine
 from engine.train.schedule import LrControl
 from engine.train.verbs.healing import Healing
 
@@ -70,7 +71,11 @@ def restore(run: Run, state: dict[str, Any]) -> None:
     run.scaling.load_state_dict(state["scaling"])
     if "spikes" in state:
         run.spikes.load_state(state["spikes"])
-    rng.restore(state["rng"], run.device)
+    if not rng.restore(state["rng"], run.device):
+        before, now = state["rng"]["device"]["type"], run.device.type
+        anew = ", and dropout draws anew" if run.profile.model.dropout else ""
+        text = f"trained on {before} so far and on {now} from here on, which rounds differently{anew}"
+        run.log.emit(LogLine(level="warning", text=f"{text}; train.device={before} would go on bit for bit"))
 
 
 def knows_batch(run: Run, state: dict[str, Any]) -> bool:

@@ -20,10 +20,11 @@ from torch import Tensor
 from engine.errors import SlotdeckError
 from engine.models.slotted import BlockPlan, SlottedModel
 from engine.optim.slotted import SlottedOptimizer
+from engine.precision.device import is_out_of_memory
 from engine.precision.scaling import LossScaling
 from engine.text import one_line
 from engine.train.fitting.rehearsal import generators, put_back
-from engine.train.guards.out_of_memory import give_back, halfway, is_out_of_memory
+from engine.train.guards.out_of_memory import give_back, halfway
 from engine.train.guards.spikes import SpikeGuard
 from engine.train.meters.memory import MemoryWatch
 from engine.train.meters.metrics import Meter

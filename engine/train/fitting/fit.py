@@ -23,11 +23,12 @@ import torch
 
 from engine.errors import SlotdeckError
 from engine.optim.groups import STEM
+from engine.precision.device import is_out_of_memory
 from engine.profile.derive import train_seq_len
 from engine.protocol.events import LogLine, Progress
 from engine.telemetry.torch_memory import SavedTensors, forget_peak
 from engine.train.fitting.rehearsal import rehearse
-from engine.train.guards.out_of_memory import give_back, is_out_of_memory, smaller
+from engine.train.guards.out_of_memory import give_back, smaller
 from engine.units import format_bytes
 
 if TYPE_CHECKING:

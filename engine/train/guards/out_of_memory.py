@@ -1,4 +1,4 @@
-"""Out of memory: how it shows, what is given back, and how the run goes on.
+"""Out of memory: what is given back, and how the run goes on.
 
 `engine.train.step` notices it in a step, and `engine.train.fitting.fit` runs into it on purpose. A step that could
 not be finished is run again on the same sequences in smaller micro-batches. Where there are none, nothing has moved
@@ -18,25 +18,9 @@ from engine.train.micro_batches import MicroBatches, smallest_cut
 if TYPE_CHECKING:
     from engine.train.run import Run
 
-_WORDS = (
-    "out of memory",
-    "can't allocate memory",
-    "not enough memory",
-    "alloc_failed",  # cuBLAS and cuDNN keep workspaces of their own
-    "std::bad_alloc",
-)
-"""In a RuntimeError: only CUDA has an exception of its own. The second and third are the CPU allocator's."""
-
 
 class NoRoom(SlotdeckError):
     """A step does not fit and cannot be cut. Nothing has moved: it can be taken later."""
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocation failed, on whichever device."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _WORDS)
 
 
 def give_back(device: torch.device) -> None:

@@ -23,8 +23,8 @@ from torch.nn import Parameter
 from engine.models.slotted import SlottedModel
 from engine.optim.clip import norm_of
 from engine.optim.groups import STEM
+from engine.precision.device import is_out_of_memory
 from engine.protocol.events import SlotsMeasured
-from engine.train.guards.out_of_memory import is_out_of_memory
 from engine.train.meters.slot_clock import SlotClock
 
 SPARE = 4

@@ -151,6 +151,25 @@ def test_a_block_that_cannot_be_compiled_runs_eagerly_and_says_so_in_one_line() 
     model.forward_loss(*batch()).backward()
 
 
+def test_a_step_without_memory_is_the_step_s_trouble_and_compiling_stays_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, said = decoder(1), []
+    compilation = compile_blocks(model, backend="aot_eager", say=said.append)
+    compilation.warm(table()[:1])
+
+    def full(*_: object) -> Tensor:
+        raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+
+    monkeypatch.setattr(compilation, "_block", full)
+    with pytest.raises(RuntimeError, match="ALLOC_FAILED"):
+        model.forward_loss(*batch())
+    assert not compilation.warm(table()).compiled
+    assert compilation.on
+    assert not compilation.missing(table()), "and it is not tried before every step"
+    assert all("was not compiled beforehand: such blocks run eagerly" in line for line in said)
+
+
 def test_a_stop_is_not_kept_waiting() -> None:
     model = decoder(1)
     compilation = compile_blocks(model, backend="aot_eager")

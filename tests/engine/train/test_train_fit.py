@@ -13,6 +13,7 @@ import torch
 from engine_run import EngineRun
 
 from engine.errors import SlotdeckError
+from engine.precision.device import is_out_of_memory
 from engine.profile.load import load_profile
 from engine.profile.write import to_toml
 from engine.protocol.events import Alarm, Event, LogLine, Progress
@@ -21,7 +22,7 @@ from engine.telemetry.torch_memory import SavedTensors
 from engine.train.build import build_parts
 from engine.train.fitting.fit import GivenUp, divisors, find_batch, largest, settle_batch
 from engine.train.fitting.rehearsal import rehearse
-from engine.train.guards.out_of_memory import is_out_of_memory, make_smaller
+from engine.train.guards.out_of_memory import make_smaller
 from engine.train.life import assemble
 from engine.train.micro_batches import MicroBatches
 from engine.train.run import Run
@@ -166,6 +167,19 @@ def test_a_resume_keeps_the_micro_batch_unless_the_profile_was_changed(make: Mak
         restore(resumed, state)
     assert (again.batch_size, again.accumulate, again.recompute, again.loader.batch_size) == (2, 2, 1, 2)
     assert (other.batch_size, other.accumulate, other.recompute) == (8, 1, 4)
+
+
+def test_a_resume_on_another_kind_of_device_says_that_it_is_not_bit_for_bit(make: Make) -> None:
+    state = capture(make())
+    same, moved = make(), make("model.dropout=0.1")
+    restore(same, state)
+    state["rng"]["device"] = {"type": "cuda", "state": b""}
+    restore(moved, state)
+    assert not [e for e in told(same) if isinstance(e, LogLine)]
+    (line,) = (e for e in told(moved) if isinstance(e, LogLine))
+    assert "trained on cuda so far and on cpu from here on" in line.text
+    assert "dropout draws anew" in line.text
+    assert line.level == "warning"
 
 
 @pytest.mark.parametrize(
