@@ -14,7 +14,7 @@ TESTS ?= tests
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format snap bench run home picture sizes clean
+.PHONY: help install demo test check format snap bench gpu run home picture sizes clean
 
 help:  ## list these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ picture: $(STAMP)  ## draw the README's picture from the recorded run
 
 bench: $(STAMP)  ## run the benchmarks; results in benchmarks/results
 	@for b in $$(ls benchmarks/*.py | grep -v -e results.py -e __init__); do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+
+gpu: $(STAMP)  ## on a machine with a GPU: its tests and its table; goes on where it stopped
+	@PYTHON=$(BIN)/python sh benchmarks/gpu.sh all $(ARGS)
 
 clean:  ## remove .venv and caches; runs and data stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

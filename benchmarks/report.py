@@ -26,7 +26,10 @@ Every figure here comes from a script in `benchmarks/`; its result, with the mac
 shared, so medians are quoted, with the smallest and the largest value beside them; where two things are compared, they
 ran in turns in one go. Run them yourself with `make bench`.
 """
-NO_GPU = "No figure here was measured on a GPU yet: the GPU paths are **not yet run on this hardware**.\n"
+NO_GPU = """\
+No figure here was measured on a GPU yet: the GPU paths are **not yet run on this hardware**. `make gpu` runs their tests
+and their table where there is one.
+"""
 TRAINING = (TINY, GPT2_124M)
 ORDER = ("demo", "step_overhead", "cockpit", "open_log", "faults", "prepare", "loss_head")
 

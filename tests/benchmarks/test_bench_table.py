@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from patience import PATIENCE_S
 
 from benchmarks.training.curve import loss_at, seconds_per_step
@@ -168,3 +169,18 @@ def test_a_table_that_was_never_run_says_so_in_every_row() -> None:
     for row in BY_NAME.values():
         assert f"| {row.title} | {NOT_RUN} |" in page
     assert "met |" not in page
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="it would begin")
+@pytest.mark.parametrize(
+    ("part", "said"), [("all", "sees no CUDA device"), ("everything", "no part 'everything'")]
+)
+def test_the_gpu_s_turn_says_in_a_line_what_it_lacks(part: str, said: str) -> None:
+    done = subprocess.run(
+        ["sh", "benchmarks/gpu.sh", part], cwd=ROOT, env={**os.environ, "PYTHON": sys.executable},
+        capture_output=True, text=True, timeout=PATIENCE_S,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not done.stdout
