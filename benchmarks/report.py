@@ -27,8 +27,8 @@ shared, so medians are quoted, with the smallest and the largest value beside th
 ran in turns in one go. Run them yourself with `make bench`.
 """
 NO_GPU = """\
-No figure here was measured on a GPU yet: the GPU paths are **not yet run on this hardware**. `make gpu` runs their tests
-and their table where there is one.
+No figure here was measured on a GPU yet: the GPU paths are **not yet run on this hardware**. `make gpu` runs their
+tests and their table where there is one.
 """
 TRAINING = (TINY, GPT2_124M)
 ORDER = ("demo", "step_overhead", "cockpit", "open_log", "faults", "prepare", "loss_head")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.checkpoint.find import find
 from engine.checkpoint.fork import make_fork
+from engine.checkpoint.manifest import checkpoint_folders
 from engine.control.journal import Journal
 from engine.errors import SlotdeckError
 from engine.runlog.run_folder import CHECKPOINTS
@@ -28,6 +29,11 @@ def fork_run(run_dir: Path, at: str, sets: Sequence[str]) -> Path:
     Raises:
         SlotdeckError: one line, naming the key, checkpoint or file; nothing is left behind.
     """
+    if not checkpoint_folders(run_dir / CHECKPOINTS):
+        raise SlotdeckError(
+            f"{one_line(run_dir.name)} has no checkpoint yet",
+            f"save one with `{command_line('send', one_line(run_dir.name), 'checkpoint')}`, or let it train on",
+        )
     try:
         name = find(run_dir / CHECKPOINTS, at, Journal.read(run_dir).branches)
     except SlotdeckError as error:

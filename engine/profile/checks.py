@@ -163,11 +163,12 @@ def cooldown_follows_the_warmup(profile: Profile) -> Problem:
 
 def warmup_ends_in_time(profile: Profile) -> Problem:
     """The peak learning rate is reached."""
-    if profile.optim.warmup_steps <= profile.train.steps:
+    warmup, steps = profile.optim.warmup_steps, profile.train.steps
+    if warmup <= steps:
         return None
     return SlotdeckError(
-        f"optim.warmup_steps = {profile.optim.warmup_steps} is beyond train.steps = {profile.train.steps}",
-        f"set optim.warmup_steps={profile.train.steps // 10}",
+        f"optim.warmup_steps = {warmup} is beyond train.steps = {steps}",
+        f"set optim.warmup_steps={max(1, steps // 10)}, or train.steps above {warmup}",
     )
 
 

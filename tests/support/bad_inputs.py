@@ -200,7 +200,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("Runs", "a log of a newer format", ("dump", RUN), "newer",
             lambda folder: _newer_log(folder / "runs" / RUN / "log" / "000000.slog")),
     Mistake("Checkpoints", "an export of a run that has none", ("export", RUN, "--to", "made"), "checkpoint"),
-    Mistake("Checkpoints", "a fork of a run that has none", ("fork", RUN), "checkpoint"),
+    Mistake("Checkpoints", "a fork of a run that has none", ("fork", RUN), f"slotdeck send {RUN} checkpoint"),
     Mistake("Checkpoints", "a damaged one", ("export", RUN, "--to", "made"), "step-00000010",
             file(f"runs/{RUN}/checkpoints/step-00000010/MANIFEST", b"nonsense")),
     Mistake("Checkpoints", "an unknown type", ("export", RUN, "--to", "made", "--dtype", "fp7"), "fp7"),

@@ -28,7 +28,8 @@ def test_the_profiles_that_come_along_are_possible(name: str) -> None:
         (["model.n_head=5"], ["n_head = 5", "n_embd = 32", "model.n_head=4"]),
         (["data.seq_len=64"], ["data.seq_len = 64", "model.seq_len = 32"]),
         (["precision.compute=fp16"], ["fp16", "cpu"]),
-        (["optim.warmup_steps=61"], ["warmup_steps = 61", "steps = 60"]),
+        (["optim.warmup_steps=61"], ["warmup_steps = 61", "steps = 60", "train.steps above 61"]),
+        (["train.steps=5"], ["warmup_steps = 6", "steps = 5", "optim.warmup_steps=1,"]),
         (["optim.min_lr=0.1"], ["min_lr = 0.1", "lr = 0.003"]),
         (["optim.min_lr=0.1", "optim.schedule=wsd"], ["min_lr = 0.1", "lr = 0.003"]),
         (
