@@ -1,4 +1,4 @@
-"""`slotdeck attach`: the cockpit on a run, or plain lines without a terminal. Loads nothing that starts runs."""
+"""`slotdeck attach`: the cockpit on a run, or plain lines without a terminal. Loads nothing that starts runs yet."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ def attach(run: str, runs_dir: Path, *, read_only: bool, plain: bool, thin: bool
             f"go there: ssh {host} slotdeck attach {run_dir.resolve()}",
         )
     if has_terminal() and not plain:
+        from slotdeck.starter import starter
         from tui.app.run import run_attach
 
-        return run_attach(run_dir, read_only=read_only, thin=thin)
+        return run_attach(run_dir, starter(run_dir.parent), read_only, thin=thin)
     from slotdeck.plain import follow
 
     return follow(run_dir, None, say)

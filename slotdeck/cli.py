@@ -81,12 +81,10 @@ def home(
     if not has_terminal():
         watching.list_runs(runs_dir)
         return
-    from slotdeck.journey import start_from_home
+    from slotdeck.starter import starter
     from tui.app import run_home
 
-    raise typer.Exit(
-        run_home(runs_dir, lambda name, sets: start_from_home(name, sets, runs_dir), read_only, thin=thin)
-    )
+    raise typer.Exit(run_home(runs_dir, starter(runs_dir), read_only, thin=thin))
 
 
 def _configured(runs_dir: Path, context: typer.Context) -> Path:

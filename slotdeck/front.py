@@ -13,7 +13,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from engine.errors import SlotdeckError
@@ -65,19 +64,15 @@ def _open(verb: str, run: str, runs_dir: Path, read_only: bool, thin: bool) -> i
         from slotdeck.attach import attach
 
         return attach(run, runs_dir, read_only=read_only, plain=False, thin=thin)
+    from slotdeck.starter import starter
     from tui.app import run_home, run_replay
 
     if verb == "replay":
         from engine.runlog.catalog import find_run
 
-        return run_replay(find_run(run, runs_dir), thin=thin)
-    return run_home(runs_dir, partial(_start, runs_dir), read_only, thin=thin)
-
-
-def _start(runs_dir: Path, name: str, sets: Sequence[str]) -> Path:
-    from slotdeck.journey import start_from_home
-
-    return start_from_home(name, sets, runs_dir)
+        run_dir = find_run(run, runs_dir)
+        return run_replay(run_dir, starter(run_dir.parent), thin=thin)
+    return run_home(runs_dir, starter(runs_dir), read_only, thin=thin)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from engine.runlog.catalog import find_run
 from engine.runlog.summary import summarise
 from slotdeck import start
 from slotdeck.say import note, say
+from slotdeck.starter import starter
 from slotdeck.terminal import command_line, has_terminal, shown_path
 from tui.link.spawn import Spawned
 
@@ -50,7 +51,7 @@ def begin(run_dir: Path, *, detach: bool, plain: bool, thin: bool = False) -> in
     return _watch(run_dir, start.start_new(run_dir, note), detach=detach, plain=plain, thin=thin)
 
 
-def start_from_home(name: str, sets: Sequence[str], runs_dir: Path) -> Path:
+def start_quietly(name: str, sets: Sequence[str], runs_dir: Path) -> Path:
     """For the cockpit: a new run of a profile with some keys set, its engine at work. Says nothing itself."""
 
     def quietly(folder: Path) -> None:
@@ -82,7 +83,7 @@ def _watch(run_dir: Path, engine: Spawned, *, detach: bool, plain: bool, thin: b
     elif has_terminal() and not plain:
         from tui.app import run_attach
 
-        code = run_attach(run_dir, thin=thin)
+        code = run_attach(run_dir, starter(run_dir.parent), thin=thin)
     else:
         from slotdeck.plain import follow
 

@@ -50,9 +50,10 @@ def replay(run: Run, runs_dir: Runs = RUNS, thin: Thin = False) -> None:
         raise SlotdeckError(
             "a replay needs a terminal", f"for text use: {command_line('dump', shown_path(run_dir))}"
         )
+    from slotdeck.starter import starter
     from tui.app import run_replay
 
-    raise typer.Exit(run_replay(run_dir, thin=thin))
+    raise typer.Exit(run_replay(run_dir, starter(run_dir.parent), thin=thin))
 
 
 @app.command()

@@ -6,13 +6,20 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_run import write_fake_run
+import typer
+from deck_app import until
+from fake_run import FakeRun, write_fake_run
 from nursery import ForkedProcess
 from patience import PATIENCE_S
 from screen import Screen
 from slotdeck_command import ENVIRONMENT
 
+from engine.errors import SlotdeckError
+from slotdeck import attach
+from slotdeck.commands import watching
 from slotdeck.front import main, short_way
+from tui.app import SlotdeckApp
+from tui.messages import ProfileChosen
 
 
 @pytest.mark.parametrize(
@@ -88,3 +95,30 @@ def test_ctrl_c_while_the_command_line_is_being_loaded_is_a_line(
         main()
     assert ended.value.code == 130
     assert capsys.readouterr().err == "slotdeck: interrupted\n"
+
+
+@pytest.mark.parametrize("verb", ["attach", "replay"])
+async def test_the_form_of_a_cockpit_and_of_a_replay_starts_runs_too(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir = write_fake_run(tmp_path / "20261121-090000-demo-3f2a", FakeRun("demo", steps=20))
+    opened: list[SlotdeckApp] = []
+    asked: list[tuple[str, tuple[str, ...], Path]] = []
+
+    def start(name: str, sets: tuple[str, ...], runs_dir: Path) -> Path:
+        asked.append((name, sets, runs_dir))
+        raise SlotdeckError("that is enough")
+
+    monkeypatch.setattr(SlotdeckApp, "run", lambda app: opened.append(app))
+    monkeypatch.setattr("slotdeck.attach.has_terminal", lambda: True)
+    monkeypatch.setattr("slotdeck.terminal.has_terminal", lambda: True)
+    monkeypatch.setattr("slotdeck.journey.start_quietly", start)
+    if verb == "attach":
+        attach.attach(str(run_dir), tmp_path, read_only=False, plain=False)
+    else:
+        with pytest.raises(typer.Exit):
+            watching.replay(str(run_dir), tmp_path)
+    async with opened[0].run_test(size=(80, 24)) as pilot:
+        pilot.app.screen.post_message(ProfileChosen("tiny", ("optim.lr=3e-3",)))
+        await until(pilot, lambda: any("enough" in note.message for note in pilot.app._notifications))
+    assert asked == [("tiny", ("optim.lr=3e-3",), tmp_path)]

@@ -141,7 +141,9 @@ class SlotdeckApp(Shell):
         if self._read_only:
             self.notify("read-only: leave it and come back without --read-only to start runs")
         elif self._start is None:
-            self.notify(f"start it with: {start_command(message.name, message.sets)}")
+            self._refused(
+                f"nothing is started from here; in a shell: {start_command(message.name, message.sets)}"
+            )
         else:
             self._start_profile(message, self._start)
 

@@ -25,14 +25,16 @@ def run_home(
     return _run(lambda _: home_screen(runs_dir, read_only), start, read_only, thin=thin)
 
 
-def run_attach(run_dir: Path, read_only: bool = False, *, thin: bool = False) -> int:
-    """The cockpit of one run."""
-    return _run(lambda settings: cockpit_screen(run_dir, settings, read_only), read_only=read_only, thin=thin)
+def run_attach(
+    run_dir: Path, start: Start | None = None, read_only: bool = False, *, thin: bool = False
+) -> int:
+    """The cockpit of one run; `start` as of home, for its profile as a form."""
+    return _run(lambda settings: cockpit_screen(run_dir, settings, read_only), start, read_only, thin=thin)
 
 
-def run_replay(run_dir: Path, *, thin: bool = False) -> int:
+def run_replay(run_dir: Path, start: Start | None = None, *, thin: bool = False) -> int:
     """The same cockpit on a recorded run."""
-    return _run(lambda settings: replay_screen(run_dir, settings), thin=thin)
+    return _run(lambda settings: replay_screen(run_dir, settings), start, thin=thin)
 
 
 def run_compare(run_dirs: tuple[Path, ...]) -> int:
