@@ -25,8 +25,15 @@ def scrubber_view(store: RunStore, player: Player, width: int) -> ScrubberView:
         shape=player.shape(2 * width),
         said=said,
         said_kind=kind,
-        note="holds at alarms" if player.holds_at_alarms else "plays through alarms",
+        note=_note(player),
     )
+
+
+def _note(player: Player) -> str:
+    """What playing will do; nothing where an alarm just held it, whose words need the room."""
+    if player.held_at is not None:
+        return ""
+    return "holds at alarms" if player.holds_at_alarms else "plays through alarms"
 
 
 def _last_word(store: RunStore, player: Player) -> tuple[str, StopKind]:
