@@ -74,6 +74,7 @@ class History:
         whole = Track()
         for segment in self._segments:
             whole.extend(segment.track)
+            segment.track.columns.clear()  # only the buckets' times are still asked for there
         return whole
 
     @cached_property

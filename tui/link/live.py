@@ -20,12 +20,11 @@ from engine.protocol.commands import AnyCommand
 from engine.protocol.frames import Damage, Frame, FrameScanner, encode_frame
 from engine.protocol.verbs import as_text, check
 from engine.runlog.endpoint import connect
-from engine.runlog.index import History
 from engine.runlog.reader import LogReader
 from engine.runlog.restarts import awaited
 from engine.text import one_line
 from tui.link.absence import absence, engine_of
-from tui.link.rebuild import rebuild
+from tui.link.rebuild import past_of, rebuild
 from tui.link.turns import Turns
 from tui.state.store import RunStore
 
@@ -74,7 +73,7 @@ class LiveSource:
             SlotdeckError: not a run folder, or its log cannot be read.
         """
         self._store.set_link("connecting", "reading the log")
-        history = await asyncio.to_thread(History, self.run_dir)
+        history = await asyncio.to_thread(past_of, self.run_dir)
         self._log = LogReader(self.run_dir)
         for _ in rebuild(self._store, history, history.head_seq):
             await asyncio.sleep(0)

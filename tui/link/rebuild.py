@@ -7,6 +7,7 @@ is long enough for everything a screen holds of single events: the feed, the wat
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from engine.protocol.codec import decode
 from engine.protocol.events import SlotPlanned
@@ -23,6 +24,19 @@ MOST_EVENTS = 1536
 """Applied one by one before the moment shown, at most; a few hundredths of a second of work."""
 NEWEST_ONLY = frozenset({SlotPlanned.KIND})
 """Kinds of which the newest makes those before it void; there is one for each step of some runs."""
+
+
+def past_of(run_dir: Path) -> History:
+    """The log opened and its curves put together: for a thread beside the event loop.
+
+    Both in one thread: what the first leaves of its memory is what the second needs.
+
+    Raises:
+        SlotdeckError: not a run folder, or the log cannot be read.
+    """
+    history = History(run_dir)
+    _ = history.tracks  # which it keeps
+    return history
 
 
 def rebuild(store: RunStore, history: History, to_seq: int, recent: int | None = None) -> Iterator[None]:

@@ -13,6 +13,7 @@ from engine.protocol.events import StepReport
 from engine.runlog.index import History
 from engine.runlog.reader import Entry, LogReader
 from tui.link.first_time import Found, evaluated, reported
+from tui.link.rebuild import past_of
 from tui.link.shape import add_reports, shape_of
 from tui.state.curves.curve import Columns
 from tui.state.curves.timeline import Timeline
@@ -44,7 +45,7 @@ class Recording:
         Raises:
             SlotdeckError: not a run folder, nothing recorded, or the log cannot be read.
         """
-        past = await asyncio.to_thread(History, run_dir)
+        past = await asyncio.to_thread(past_of, run_dir)
         if not past.head_seq:
             raise SlotdeckError(f"{run_dir.name} has nothing recorded yet", "attach to it instead")
         return cls(run_dir, past)
@@ -103,7 +104,7 @@ class Recording:
             self.timeline.extend(entry.wall_s)
         self._later += new
         if len(self._later) > MANY:
-            self.past = await asyncio.to_thread(History, self._run_dir)
+            self.past = await asyncio.to_thread(past_of, self._run_dir)
             self._later = [entry for entry in self._later if entry.seq > self.past.head_seq]
         return new
 
