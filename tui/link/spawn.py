@@ -114,6 +114,8 @@ def start(command: list[str], run_dir: Path) -> Spawned:
     except OSError as error:
         raise SlotdeckError(f"{run_dir / OUTPUT}: {error.strerror}", "check the run folder") from error
     try:
+        # Before it runs: on a busy machine it may have spoken by the time that Popen returns.
+        output_from, log_from = os.fstat(output).st_size, _head_seq(run_dir) + 1
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -122,7 +124,7 @@ def start(command: list[str], run_dir: Path) -> Spawned:
             start_new_session=True,
             env=child_environment() | {"PYTHONUNBUFFERED": "1"},
         )
-        return Spawned(run_dir, process, os.fstat(output).st_size, _head_seq(run_dir) + 1)
+        return Spawned(run_dir, process, output_from, log_from)
     finally:
         os.close(output)
 

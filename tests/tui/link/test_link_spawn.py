@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from patience import PATIENCE_S
@@ -66,3 +68,18 @@ def test_control_characters_in_the_engines_words_are_made_visible(run_dir: Path)
     with pytest.raises(SlotdeckError) as told:
         start([sys.executable, "-c", code], run_dir).wait()
     assert told.value.message == r"bad \x1b[2J end"
+
+
+def test_words_of_an_engine_that_has_ended_before_anyone_looks_are_heard(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(subprocess.Popen[bytes]):
+        """A busy machine: the child is through when this returns."""
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.wait()
+
+    monkeypatch.setattr(subprocess, "Popen", Slow)
+    with pytest.raises(SlotdeckError, match="no room left"):
+        start([sys.executable, "-c", "print('no room left'); raise SystemExit(2)"], run_dir).wait()
