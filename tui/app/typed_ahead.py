@@ -2,60 +2,63 @@
 
 Textual hands a key to what has the focus when it arrives, and asks the bindings when the key has come back from there.
 Typed at once, the `p` of `:pin 3` was on its way to the screen when `:` opened the line, and pinned a slot. Here a key
-that comes back goes on to what has the focus by then, and no later key overtakes it.
+waits until all that the one before it began has the focus; so does a paste.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import deque
+from typing import Any
 
 from textual.app import App
-from textual.dom import DOMNode
-from textual.events import Event, Key
+from textual.events import Event, Key, Paste
+from textual.message_pump import MessagePump
+
+CALM_LAPS = 4
+"""With the focus where it was, until nothing more can follow: a key submits, a line sends, a screen closes the line."""
 
 
 class TypedAhead(App[int]):
     """The application, as far as keys keep their order."""
 
-    _under_way: Counter[DOMNode] = Counter()  # noqa: RUF012  replaced before it is changed
-    """How many keys each was sent that may still come back, in the order in which they were first sent one."""
+    _typed: deque[Event]
+    """Keys and pastes that wait."""
+    _listening: MessagePump | None = None
+    """What has the focus while a key, or what it began, is under way."""
+
+    def __init__(self, **options: Any) -> None:
+        self._typed = deque()
+        super().__init__(**options)
 
     async def on_event(self, event: Event) -> None:
-        """A new key follows those under way; one that has come back may have to go on."""
-        if not isinstance(event, Key):
-            await super().on_event(event)
-            return
-        listens = self.focused or self.screen
-        if event.is_forwarded:
-            if getattr(event, "sent_to", listens) is listens:
-                await super().on_event(event)
-            else:
-                self._send(event.copy(), listens)
-            return
-        ahead = next((node for node, keys in self._under_way.items() if keys and node.is_running), listens)
-        if ahead is listens:
-            self._note(event, listens)
-            await super().on_event(event)
-            self._follow(listens)
+        """A key that is new goes when those before it are through."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            self._typed.append(event)
+            await self._hand_out()
         else:
-            self._send(event, ahead)
+            await super().on_event(event)
 
-    def _send(self, key: Key, to: DOMNode) -> None:
-        self._note(key, to)
-        key._set_forwarded()
-        to.post_message(key)
-        self._follow(to)
+    async def _hand_out(self) -> None:
+        if self._typed and self._listening is None:
+            self._listening = self.focused or self.screen
+            await super().on_event(self._typed.popleft())
+            self._lap(self._listening, CALM_LAPS)
 
-    def _note(self, key: Key, to: DOMNode) -> None:
-        key.sent_to = to  # type: ignore[attr-defined]
+    def _lap(self, at: MessagePump | None, laps: int) -> None:
+        """Go behind the key, or behind what it began, through the queues of all that it passes, up to the app."""
+        while at is not None and at is not self:
+            above = at._parent
+            if at.call_later(self._lap, above, laps):
+                return
+            at = above  # closed meanwhile
+        self.call_later(self._passed, laps - 1)
 
-    def _follow(self, to: DOMNode) -> None:
-        """Something behind the key tells when the key has passed, whether or not it comes back."""
-        self._under_way = Counter(
-            {node: keys for node, keys in self._under_way.items() if keys and node.is_running}
-        )
-        if to.call_later(self.call_later, self._passed, to):
-            self._under_way[to] += 1
-
-    def _passed(self, by: DOMNode) -> None:
-        self._under_way[by] -= 1
+    async def _passed(self, laps: int) -> None:
+        listens = self.focused or self.screen
+        if laps or listens is not self._listening:
+            laps = laps if listens is self._listening else CALM_LAPS
+            self._listening = listens
+            self._lap(listens, laps)
+        else:
+            self._listening = None
+            await self._hand_out()

@@ -99,7 +99,7 @@ class CompareScreen(ChartKeys):
         self.set_interval(self.settings.period_s, self.paint_charts)
         self.call_after_refresh(self.paint_charts)
         if len(self.source.runs) < 2:
-            self.call_after_refresh(self.action_choose)
+            self.action_choose()
 
     def on_unmount(self) -> None:
         """The source ends with the screen."""
