@@ -225,3 +225,25 @@ async def test_a_line_that_the_store_has_dropped_is_found(tmp_path):
         await typed(pilot, "needle")
         assert selected(app) == "a needle"
         assert "2,00" in state(app)
+
+
+async def test_the_wheel_right_after_fewer_lines_are_shown(run_dir):
+    app, link = still_deck(run_dir)
+    async for _ in opened(app, link):
+        rows = app.screen.query_one(LogRows)
+        for few in (1, 0):
+            app.screen._told.shown = app.screen._told.shown[:few]
+            rows.scroll_rows(-3)
+            rows.scroll_rows(3)
+        assert app.is_running
+
+
+async def test_a_page_left_while_it_searches(run_dir):
+    app, link = still_deck(run_dir)
+    async for _ in opened(app, link, "slash"):
+        page = app.screen
+        page._sought = "step"
+        found = page._find(jump=True)
+        await page.remove()
+        await found.wait()
+        assert app.is_running

@@ -1,5 +1,7 @@
 """A replay over a real log: moving in time, and no way to steer."""
 
+import asyncio
+
 import pytest
 from deck_app import settle, until
 from fake_run import write_fake_run
@@ -105,3 +107,17 @@ async def test_the_mouse_drags_the_scrubber(run_dir):
         await until(pilot, lambda: 1300 < app.screen.store.step < 1700)
         await pilot.click("#chart", offset=(70, 5))
         await until(pilot, lambda: app.screen.store.step > 2000)
+
+
+@pytest.mark.parametrize("key", ["right", "shift+right", "home", "end", "space", "n", "p"])
+async def test_a_key_before_the_log_is_open_is_answered(run_dir, key, monkeypatch):
+    opening = asyncio.Event()
+
+    async def start(self):
+        await opening.wait()
+
+    monkeypatch.setattr("tui.link.replay.ReplaySource.start", start)
+    app = SlotdeckApp(lambda settings: replay_screen(run_dir, settings), Settings(refresh_hz=10))
+    async with app.run_test(size=(120, 32)) as pilot:
+        await pilot.press(key)
+        assert app.is_running

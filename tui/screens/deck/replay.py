@@ -83,8 +83,9 @@ class ReplayScreen(Deck):
 
     def on_step_picked(self, message: StepPicked) -> None:
         """The mouse on the chart."""
-        self.player.seek_step(message.step)
-        self.paint()
+        if self.store.head_seq:
+            self.player.seek_step(message.step)
+            self.paint()
 
     def _go_where_wanted(self) -> None:
         if self._wanted_s is not None:

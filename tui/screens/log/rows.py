@@ -120,7 +120,11 @@ class LogRows(TextRows):
     def scroll_rows(self, by: int) -> None:
         """The wheel: what is in sight moves, and the selection stays in it."""
         count = len(self._told.shown)
+        if not count:
+            return
         line, skip = self._top
+        if line >= count:  # others are shown since the last paint
+            line, skip = count - 1, 0
         skip += by
         while skip < 0 and line > 0:
             line -= 1

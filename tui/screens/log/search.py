@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from tui.screens.log.past import LogPast
+from tui.screens.parts.whole import is_whole
 
 if TYPE_CHECKING:
     from tui.screens.deck.deck import Deck
@@ -71,6 +72,8 @@ class LogSearch(LogPast):
 
         for _ in self._told.seek(self._sought):
             await sleep(0)
+        if not is_whole(self):
+            return
         if jump:
             back = self._told.hit_from(self._before_search + 1, -1)
             self._lines.go(back if back is not None else self._before_search)
