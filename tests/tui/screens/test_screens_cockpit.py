@@ -212,7 +212,7 @@ async def test_what_is_set_while_paused_stands_beside_what_the_last_step_used(ru
         )
         store.apply(store.head_seq + 1, store.wall_s, applied)
         await settle(pilot)
-        assert " → 5e-4 " in text_of(app, "#readout")
+        assert " → 5.0e-4 " in text_of(app, "#readout")
 
 
 async def test_a_click_picks_a_slot(run_dir):
@@ -261,7 +261,12 @@ async def test_help_lists_the_keys_and_closes(run_dir):
     app, link = still_deck(run_dir)
     async for pilot in pressed(app, link, "question_mark"):
         assert isinstance(app.screen, HelpScreen)
-        await pilot.press("escape")
+        box = app.screen.query_one("#help-box")
+        of_all = box.region
+        for letter in "pinx":
+            await pilot.press(letter)
+            assert box.region == of_all
+        await pilot.press("escape", "escape")
         assert not isinstance(app.screen, HelpScreen)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from textual.content import Content
 
@@ -46,8 +47,10 @@ def _training(store: RunStore) -> list[_Cell]:
 
 def _next(store: RunStore, setting: str) -> str:
     """What the operator has set it to, until a step has used it."""
-    value = store.set_since.get(setting, "")
-    return f" → {one_line(value)}" if value else ""
+    value, how, why = store.set_since.get(setting, "").partition(" ")
+    with suppress(ValueError):
+        value = scientific(float(value))  # as the one in force
+    return f" → {one_line(value + how + why)}" if value else ""
 
 
 def _split(report: StepReport | None) -> str:

@@ -94,17 +94,20 @@ class HelpScreen(Dialog[None]):
             return
         box = self.query_one("#help-box")
         room = int(self.app.size.width * 0.96) - 8  # border, padding, scroll bar
-        blocks = [
-            (title, found)
-            for title, rows in self._groups()
-            if (found := [r for r in rows if self._wanted(r)])
-        ]
-        columns = max(1, min(room // (COLUMN + GAP), MOST_COLUMNS, len(blocks)))
+        groups = self._groups()
+        columns = max(1, min(room // (COLUMN + GAP), MOST_COLUMNS, len(groups)))
         width = min(room // columns - GAP, 70) if columns > 1 else min(room, 68)
         box.styles.width = columns * (width + GAP) - GAP + 7
-        laid = [_block(title, rows, width) for title, rows in blocks]
+        every = _beside([_block(title, rows, width) for title, rows in groups], columns, width)
+        found = [
+            _block(title, wanted, width)
+            for title, rows in groups
+            if (wanted := [row for row in rows if self._wanted(row)])
+        ]
         none = [Content.assemble((f"No key for {self._typed!r}; backspace, or esc.", "$quiet")), Content("")]
-        self.query_one("#help-rows", Static).update(_beside(laid or [none], columns, width))
+        shown = _beside(found or [none], max(1, min(columns, len(found))), width) if self._typed else every
+        box.styles.min_height = len(every.split("\n", allow_blank=True)) + box.gutter.height  # and stays so
+        self.query_one("#help-rows", Static).update(shown)
         box.border_subtitle = Content(
             f"{self._typed}▏ esc shows all" if self._typed else "type to find · esc closes"
         )
