@@ -37,7 +37,10 @@ def profiles_named(incomplete: str) -> list[str]:
     return [found.name for found in list_profiles() if found.name.startswith(incomplete)]
 
 
-Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", envvar="SLOTDECK_RUNS", help="Folder of runs.")]
+Runs = Annotated[
+    Path,
+    typer.Option("--runs", metavar="DIR", envvar="SLOTDECK_RUNS", readable=False, help="Folder of runs."),
+]
 Run = Annotated[
     str,
     typer.Argument(

@@ -89,8 +89,7 @@ def find_run(text: str, runs_dir: Path) -> Path:
     if ("/" in text or as_path.is_absolute() or text in (".", "..")) or is_run_dir(as_path):
         if is_run_dir(as_path):
             return as_path
-        what = "is not a run folder: it has no log/" if os.path.exists(as_path) else "does not exist"
-        raise SlotdeckError(f"{one_line(text)} {what}", "list the runs with `slotdeck runs`")
+        raise SlotdeckError(f"{one_line(text)} {_why_no_run(as_path)}", "list the runs with `slotdeck runs`")
     names = {path.name: path for path in run_dirs(runs_dir)}
     if text in names:
         return names[text]
@@ -110,6 +109,16 @@ def find_run(text: str, runs_dir: Path) -> Path:
     raise SlotdeckError(
         f"no run {one_line(text)!r} in {runs_dir}{hint}; the newest are {newest}", "use one of them"
     )
+
+
+def _why_no_run(path: Path) -> str:
+    try:
+        os.stat(path / LOG)
+    except PermissionError:
+        return "cannot be read: Permission denied"
+    except OSError:
+        pass
+    return "is not a run folder: it has no log/" if os.path.exists(path) else "does not exist"
 
 
 def is_run_dir(path: Path) -> bool:
