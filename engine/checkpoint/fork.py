@@ -26,8 +26,8 @@ from engine.profile.load import load_profile
 from engine.profile.schema import Profile
 from engine.profile.write import to_toml
 from engine.runlog.catalog import create_run
-from engine.runlog.parent import FORK, Parent, write_parent
-from engine.runlog.run_folder import CHECKPOINTS, PROFILE
+from engine.runlog.parent import FORK, Parent, read_parent, write_parent
+from engine.runlog.run_folder import CHECKPOINTS, LOG, PROFILE
 from engine.small_file import put_on_disk
 from engine.text import one_line
 
@@ -72,6 +72,13 @@ def begin_at(run_dir: Path, name: str, profile: Profile, parent: Parent, now_s: 
             "free some space, or ask again: the checkpoint may be gone",
         ) from None
     return made
+
+
+def is_whole(made: Path) -> bool:
+    """Whether a fork can begin, or has begun. False: an engine was killed while it made it."""
+    parent = read_parent(made)
+    assert parent is not None, f"{made} is a fork"
+    return (made / CHECKPOINTS / parent.checkpoint / NAME).exists() or any((made / LOG).iterdir())
 
 
 def forked_profile(run_dir: Path, name: str, sets: Sequence[str]) -> Profile:

@@ -33,6 +33,7 @@ from engine.checkpoint.manifest import (
     Manifest,
     encode,
     folder_name,
+    parse_name,
     seal,
 )
 from engine.checkpoint.room import check_room
@@ -102,10 +103,9 @@ def write_checkpoint(root: Path, snapshot: Snapshot, wall_s: float) -> Manifest:
 
 
 def _free_name(root: Path, step: int) -> Path:
-    copy = 1
-    while (path := root / folder_name(step, copy)).exists():
-        copy += 1
-    return path
+    """Behind every copy of the step: in the place of one that was deleted it would be older than those after that."""
+    taken = [name[1] for path in root.iterdir() if (name := parse_name(path.name)) and name[0] == step]
+    return root / folder_name(step, max(taken, default=0) + 1)
 
 
 def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

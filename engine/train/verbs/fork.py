@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from engine.checkpoint.fork import changed_profile, forked_profile, make_fork
+from engine.checkpoint.fork import changed_profile, forked_profile, is_whole, make_fork
 from engine.errors import SlotdeckError
 from engine.runlog.parent import made_for
 from engine.train.saving import save
@@ -40,6 +41,9 @@ def plan_fork(run: Run, at: str, settings: dict[str, str], command_id: str) -> C
     asked_by = f"{run.run_dir.name} {command_id}"
     runs_dir = run.run_dir.resolve().parent
     made = made_for(runs_dir, asked_by)
+    if made is not None and not is_whole(made):
+        shutil.rmtree(made, ignore_errors=True)
+        made = None
     words = [f"{key}={value}" for key, value in settings.items()]
     name = find_checkpoint(run, at) if at else ""
     if made is None:

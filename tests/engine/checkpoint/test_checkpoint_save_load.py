@@ -114,6 +114,16 @@ def test_the_same_step_again_stands_beside_the_first_and_is_the_newer(tmp_path: 
     assert torch.equal(newest(tmp_path).model["a"], torch.full((3, 2), 500.1))
 
 
+def test_many_saves_of_one_step_leave_the_last_ones(tmp_path: Path):
+    told = Told()
+    writer = writer_of(tmp_path, told)
+    for branch in range(9):
+        save(writer, 500, branch=branch // 4)
+        assert newest(tmp_path).name == told.saved[-1].name
+    assert names(tmp_path) == ["step-00000500.7", "step-00000500.8", "step-00000500.9"]
+    assert torch.equal(newest(tmp_path).model["a"], torch.full((3, 2), 500.2))
+
+
 def test_after_going_back_the_newer_branch_counts_not_the_higher_step(tmp_path: Path):
     writer = writer_of(tmp_path, Told())
     save(writer, 1000)

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 from engine_run import EngineRun
+from live_run import live_run
 from slotdeck_command import Slotdeck, run_slotdeck
 
+from engine.checkpoint.manifest import parse_name
 from engine.protocol.events import CommandAccepted, CommandApplied, CommandRefused, RunStarted, WentBack
 from engine.runlog.parent import read_parent
+from engine.train.verbs.fork import plan_fork
 
 SETS = ["model.dropout=0.1", "train.steps=30", "checkpoint.every=5", "checkpoint.keep=9", "evaluate.every=0"]
 
@@ -132,6 +135,20 @@ def test_a_fork_unchanged_ends_where_its_parent_ends_killed_or_not(tmp_path: Pat
     other = another(run.dir.with_name(now.after.split(";")[0]))
     assert other.run("--resume") == (0, "")
     assert other.of(RunStarted)[0].resumed_from == "step-00000012.2"
+
+
+def test_a_fork_that_a_kill_left_unfinished_is_made_again_and_once(tmp_path: Path, token_dir: Path) -> None:
+    run = EngineRun(tmp_path / "runs", token_dir, *SETS)
+    with live_run(run) as (live, _):
+        live.save("for the test")
+        made = [Path(plan_fork(live, "", {}, "mine").after.split(";")[0]) for _ in range(2)]
+        assert made[0] == made[1]
+        fork = tmp_path / "runs" / made[0]
+        (sealed,) = (fork / "checkpoints").iterdir()
+        sealed.rename(sealed.with_name(f".tmp-{sealed.name}-1"))
+        again = tmp_path / "runs" / plan_fork(live, "", {}, "mine").after.split(";")[0]
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+    assert [parse_name(path.name) is not None for path in (again / "checkpoints").iterdir()] == [True]
 
 
 def test_fork_from_the_command_line_needs_no_engine(
