@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
+from math import inf
 from pathlib import Path
 
 from msgspec.structs import astuple
@@ -66,8 +67,9 @@ def fill(run: ComparedRun) -> LogReader | None:
         if not history.head_seq:
             raise SlotdeckError("nothing is recorded yet", "wait for its first report")
         run.live = is_live(run.path) is not None
-        for _ in Waypoints().index(history, run.store):
-            pass
+        life = Waypoints()
+        life.begin(history, run.store)
+        life.pass_for(inf)
         _take(run, history.tracks)
     except (SlotdeckError, OSError) as error:
         run.fault = one_line(str(error), 400)

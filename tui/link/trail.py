@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Mapping
 
 from engine.runlog.reader import Entry
 from tui.link.rebuild import apply
 from tui.state.changes import TOPICS
+from tui.state.curves.series import Series
 from tui.state.moments.still import Still, hold, put_back
 from tui.state.store import RunStore
 
@@ -54,7 +56,7 @@ class Trail:
             self._stills.pop()
         still = self._stills[-1]
         put_back(store, still)
-        cut(store)
+        show_curves(store, store.series, store.branch, store.step)
         here = self._after(seq)
         for entry in self._passed[self._after(still.seq) : here]:
             apply(store, entry)
@@ -67,9 +69,11 @@ class Trail:
         return bisect_right(self._passed, seq, key=lambda entry: entry.seq)
 
 
-def cut(store: RunStore) -> None:
-    """Take from the curves what came after the moment that the store knows."""
+def show_curves(store: RunStore, curves: Mapping[str, Series], branch: int, step: int) -> None:
+    """Of these curves what had come by a step of a branch; of the validation loss what the store knows of."""
     newest = store.evaluations[-1] if store.evaluations else None
     validated = newest.step if newest is not None and newest.branch == store.branch else -1
-    for name, series in store.series.items():
-        store.series[name] = series.upto(store.branch, validated if name == "val_loss" else store.step)
+    for name, series in curves.items():
+        part = series.upto(*((store.branch, validated) if name == "val_loss" else (branch, step)))
+        part.forks = series.forks.upto(max(branch, store.branch))
+        store.series[name] = part

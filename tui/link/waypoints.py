@@ -6,6 +6,7 @@ nearest still before it and costs the same anywhere in the run.
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
@@ -15,6 +16,7 @@ from engine.runlog.index import History
 from engine.runlog.reader import Entry
 from engine.text import one_line
 from tui.link.rebuild import NEWEST_ONLY
+from tui.state.curves.timeline import Timeline
 from tui.state.moments.still import Still, hold_far
 from tui.state.moments.stop import Stop, StopKind
 from tui.state.store import RunStore
@@ -35,9 +37,30 @@ class Waypoints:
             "action": [], "alarm": [], "evaluation": [], "checkpoint": [],
         }  # fmt: skip
         self._stills: list[Still] = []
+        self._passing: Iterator[None] | None = None
+        self._moments: dict[StopKind, tuple[float, ...]] = {}
 
-    def index(self, history: History, whole: RunStore) -> Iterator[None]:
-        """Pass over the run's life; `whole` knows it to the end when this is through."""
+    @property
+    def passing(self) -> bool:
+        """Not all of the run's life is known yet."""
+        return self._passing is not None
+
+    def begin(self, history: History, whole: RunStore) -> None:
+        """Pass over the run's life from now on; `whole` knows it to the end when that is through."""
+        self._passing = self._pass(history, whole)
+
+    def pass_for(self, seconds: float) -> bool:
+        """Go on with it for so long; whether that was the end of it."""
+        if self._passing is None:
+            return False
+        until_s = time.perf_counter() + seconds
+        while time.perf_counter() < until_s:
+            if next(self._passing, self) is self:
+                self._passing = None
+                return True
+        return False
+
+    def _pass(self, history: History, whole: RunStore) -> Iterator[None]:
         seqs = history.mark_seqs
         stride = max(STRIDE, len(seqs) // MOST)
         from_seq, count = 0, 0
@@ -64,6 +87,14 @@ class Waypoints:
                 self._add("evaluation", entry, step, branch, f"validation {loss:.3f}", loss)
             case e.CheckpointSaved(step=step, branch=branch, name=name):
                 self._add("checkpoint", entry, step, branch, name)
+
+    def moments_s(self, kind: StopKind, timeline: Timeline) -> tuple[float, ...]:
+        """Of those found by now, in time at work; the same tuple until there are more."""
+        known, stops = self._moments.get(kind, ()), self.stops[kind]
+        if len(known) != len(stops):
+            new = (timeline.work_s(stop.wall_s) for stop in stops[len(known) :])
+            known = self._moments[kind] = (*known, *new)
+        return known
 
     def still_before(self, seq: int) -> Still | None:
         """The newest still of a moment before `seq`."""
