@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from math import inf
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from engine.runlog.lock import is_live
 from engine.runlog.reader import Entry
 from tui.link.rebuild import NEWEST_ONLY, apply, window_start
 from tui.link.recording import Recording
-from tui.link.trail import STRIDE, Trail
+from tui.link.trail import STRIDE, Trail, show_curves
 from tui.link.waypoints import Waypoints
 from tui.state.curves.curve import Columns
 from tui.state.curves.timeline import Timeline
@@ -73,8 +73,6 @@ class ReplaySource:
         self.run_dir, self._store, self._clock = run_dir, store, clock
         self._recording: Recording | None = None
         self._waypoints = Waypoints()
-        self._indexing: Iterator[None] | None = None
-        self._moments: dict[StopKind, tuple[float, ...]] = {}
         self._trail = Trail()
         self._seq = 0
         self._ahead: deque[Entry] = deque()
@@ -105,7 +103,7 @@ class ReplaySource:
                 newest = decode(kind.KIND, past.latest[kind.KIND].payload)
                 if isinstance(newest, kind):
                     setattr(whole, name, newest)
-        self._indexing = self._waypoints.index(past, whole)
+        self._waypoints.begin(past, whole)
         self.seek_seq(self._first_seq or recording.first_seq)
 
     async def run(self) -> None:
@@ -115,7 +113,7 @@ class ReplaySource:
             await asyncio.sleep(TURN_S)  # the first picture comes first
             self._index_for(INDEX_S)
             now_s = self._clock()
-            if now_s - self._looked_s > FOLLOW_S and self._indexing is None:
+            if now_s - self._looked_s > FOLLOW_S and not self._waypoints.passing:
                 self._looked_s = now_s
                 await self._follow()
             if self.playing:
@@ -150,16 +148,12 @@ class ReplaySource:
 
     def stops(self, kind: StopKind) -> list[Stop]:
         """Every place of a kind in the run, those still to come included."""
-        self._index_for(None)
+        self._index_for(inf)
         return self._waypoints.stops[kind]
 
     def moments_s(self, kind: StopKind) -> tuple[float, ...]:
         """Of those found by now, in time at work; the same tuple until there are more."""
-        known, stops = self._moments.get(kind, ()), self._waypoints.stops[kind]
-        if len(known) != len(stops):
-            work_s = self.timeline.work_s
-            known = self._moments[kind] = (*known, *(work_s(s.wall_s) for s in stops[len(known) :]))
-        return known
+        return self._waypoints.moments_s(kind, self.timeline)
 
     def stop_before(self, kind: StopKind, seq: int) -> Stop | None:
         """The newest of a kind before `seq`, among those found by now."""
@@ -211,7 +205,7 @@ class ReplaySource:
 
     def go(self, kind: StopKind, by: int) -> Stop | None:
         """Show the next place of a kind (`by` 1), or the one before (-1); `None` when there is none."""
-        self._index_for(None)
+        self._index_for(inf)
         found = self._waypoints.beside(kind, self._seq, by)
         if found is not None:
             self.seek_seq(found.seq)
@@ -301,12 +295,7 @@ class ReplaySource:
                 put_back(store, still)
             track = past.tracks
             branch, step = (track.branch[count - 1], track.step[count - 1]) if count else (0, -1)
-            newest = store.evaluations[-1] if store.evaluations else None
-            validated = newest.step if newest is not None and newest.branch == store.branch else -1
-            for name, series in whole.series.items():
-                part = series.upto(*((store.branch, validated) if name == "val_loss" else (branch, step)))
-                part.forks = series.forks.upto(max(branch, store.branch))
-                store.series[name] = part
+            show_curves(store, whole.series, branch, step)
             begin = still.seq + 1 if still is not None else 0
             for entry in past.state_before(from_seq, begin, NEWEST_ONLY):
                 apply(store, entry)
@@ -338,16 +327,10 @@ class ReplaySource:
             text = self._store.alarms[-1].text if self._store.alarms else ""
             self.held_at = Stop("alarm", entry.seq, alarm.step, 0, entry.wall_s, text)
 
-    def _index_for(self, seconds: float | None) -> None:
-        """Pass on over the run's life for so long; to its end when `None`."""
-        if self._indexing is None:
-            return
-        until_s = float("inf") if seconds is None else time.perf_counter() + seconds
-        while time.perf_counter() < until_s:
-            if next(self._indexing, self) is self:
-                self._indexing = None
-                self._store.changed("loss")
-                return
+    def _index_for(self, seconds: float) -> None:
+        """Pass on over the run's life for so long."""
+        if self._waypoints.pass_for(seconds):
+            self._store.changed("loss")
 
     async def _follow(self) -> None:
         """Take in what the log has got since; open it again when that is much."""
