@@ -12,6 +12,7 @@ from rich.text import Text
 from textual import on, work
 from textual.message import Message
 from textual.screen import Screen
+from textual.worker import get_current_worker
 
 from engine.errors import SlotdeckError
 from engine.text import one_line
@@ -54,6 +55,8 @@ class SlotdeckApp(Shell):
         self._first = first
         self._start = start
         self._read_only = read_only
+        self._writing = ""
+        """Of an export as CSV that would go on without the cockpit; to be said when it is left."""
         self._changed_s = 0.0
         """When a screen came or went. What was asked for before it was a second click on one that had answered."""
 
@@ -121,18 +124,23 @@ class SlotdeckApp(Shell):
     @on(CsvAsked)
     def _csv_asked(self, message: CsvAsked) -> None:
         self.notify(f"writing what was logged of {message.path.name} as CSV …")
+        self._writing = f"{message.path.name}-export/csv is still being written"
         self._write_csv(message.path)
 
     @work(thread=True)
     def _write_csv(self, run_dir: Path) -> None:
         from tui.link.csv_export import write_csv
 
+        worker = get_current_worker()
         try:
-            self.call_from_thread(self._csv_told, write_csv(run_dir), "information")
+            said, severity = write_csv(run_dir, lambda: worker.is_cancelled), "information"
         except (SlotdeckError, OSError) as error:
-            self.call_from_thread(self._csv_told, str(error), "error")
+            said, severity = str(error), "error"
+        if not worker.is_cancelled:
+            self.call_from_thread(self._csv_told, said, severity)
 
     def _csv_told(self, said: str, severity: str) -> None:
+        self._writing = ""
         self.clear_notifications()
         self.notify(said, severity=severity, timeout=20)
 
@@ -177,4 +185,5 @@ class SlotdeckApp(Shell):
             if message.farewell:
                 self.notify(message.farewell)
         else:
-            self.exit(0, message=Text(one_line(message.farewell, 1024)) if message.farewell else None)
+            last = "\n".join(one_line(line, 1024) for line in (message.farewell, self._writing) if line)
+            self.exit(0, message=Text(last) if last else None)
