@@ -1,8 +1,9 @@
 """Figure 3: engines killed at random moments, checkpointing and starting included, while an operator steers.
 
 Each run is killed again and again. After every kill the sealed checkpoints are checked byte by byte by what lies on the
-disk; the next life must then begin at the newest one. At the end of a run every command that was ever acknowledged must
-stand answered in its log, and none be applied twice.
+disk; the next life must then begin at the newest one on the way that the run is on. At the end of a run every command
+that was ever acknowledged must stand answered in its log, none be applied twice, and every fork that was told of be one
+sound folder.
 """
 
 from __future__ import annotations
@@ -21,14 +22,19 @@ from benchmarks.durability.nursery import Nursery, borrowed
 from benchmarks.durability.operator import Operator
 from benchmarks.durability.proof import Proof, Row, count_row
 from benchmarks.durability.run_folder import events, make_run, make_tokens, of
+from engine.checkpoint.find import place_of
 from engine.checkpoint.manifest import Damaged, checkpoint_folders, parse_name, read, verify
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.runlog.branches import Place
+from engine.runlog.parent import read_parent
 
 KEEP = 3
+KEPT = "asked by the operator", "before the rollback"
+"""Reasons of saves that stay until somebody deletes them."""
 SETS = (
-    "train.steps=1000000", "checkpoint.every=4", f"checkpoint.keep={KEEP}", "evaluate.every=0",
-    "evaluate.tokens=64", "telemetry.hardware_every_s=60", "model.dropout=0.1",
+    "train.steps=1000000", "checkpoint.every=4", f"checkpoint.keep={KEEP}", "evaluate.every=0", "evaluate.tokens=64",
+    "telemetry.hardware_every_s=60", "model.dropout=0.1", "prune.heal_steps=6", "prune.tolerance=1.0",
 )  # fmt: skip
 KILLS_A_RUN = 40
 WORKERS = 2
@@ -102,28 +108,49 @@ class Story:
                 c.Lr(value=f"x0.{self._draw.randrange(1, 10)}"),
                 c.Pin(slot=slot),
                 c.Release(slot=slot),
+                c.Ban(slot=slot, until="+20"),
                 c.Policy(name="random", options={"mean_duty": 0.5}),
+                c.Batch(value=self._draw.choice("124")),
+                c.Recompute(n=self._draw.randrange(3)),
+                c.Precision(value=self._draw.choice(["fp32", "bf16"])),
+                c.Probe(),
+                c.Evaluate(),
+                c.Checkpoint(),
+                c.Rollback(),
+                c.Fork(settings={"train.steps": "2000000"}),
+                c.Prune(slots=slot),
+                c.Prune(slots=slot, trial=False),
+                c.Export(),
             ]
         )
 
     def _look_at_checkpoints(self) -> None:
         """By the files alone: what was reported as sealed, and is among the newest, is there and sound."""
-        root = self._dir / "checkpoints"
-        saved = {
-            (s.branch, *(parse_name(s.name) or (0, 0))): s.name
-            for s in of(events(self._dir), e.CheckpointSaved)
-        }
-        there: dict[tuple[int, int, int], str] = {}
-        for folder in checkpoint_folders(root):
+        there: set[Place] = set()
+        for folder in checkpoint_folders(self._dir / "checkpoints"):
             try:
-                there[(read(folder).branch, *(parse_name(folder.name) or (0, 0)))] = folder.name
+                there.add(place_of(read(folder)))
                 verify(folder)
             except Damaged as error:
                 self._fault(f"sealed checkpoint {folder.name} is damaged: {error}")
-        for key in sorted({**saved, **there}, reverse=True)[:KEEP]:
-            if key not in there:
-                self._fault(f"sealed checkpoint {saved[key]} is gone")
-        if saved and not there:
+        since: set[Place] = set()  # the run went back, or began
+        kept, branch = set[Place](), 0
+        for event in events(self._dir):
+            match event:
+                case e.CheckpointSaved():
+                    since.add(place := Place(event.branch, event.step, event.name))
+                    kept |= {place} if event.reason in KEPT else set()
+                case e.WentBack():
+                    since, branch = {Place(event.of_branch, event.step, event.checkpoint)}, event.branch
+                case e.RunStarted():
+                    branch = event.branch
+                case _:
+                    pass
+        # A life may be killed between sealing one and writing that down, or its own beginning.
+        newest = sorted({*since, *(place for place in there if place.branch >= branch)}, key=_age)[-KEEP:]
+        for gone in {*newest, *kept} - there:
+            self._fault(f"sealed checkpoint {gone.name} is gone")
+        if since and not there:
             self._fault("no checkpoint loads")
 
     def _look_at_log(self) -> None:
@@ -134,6 +161,9 @@ class Story:
                 case e.CheckpointSaved(step=step):
                     newest = step
                     self._tally.seen["sealed"] += 1
+                case e.WentBack(step=step):
+                    newest = step
+                    self._tally.seen["rollbacks"] += 1
                 case e.RunStarted(step=step, resumed_from=name):
                     self._tally.seen["lives that stepped"] += 1
                     if newest and (not name or step < newest):
@@ -148,16 +178,40 @@ class Story:
         for answer in told:
             if isinstance(answer, e.CommandApplied | e.CommandRefused):
                 key = (answer.client_id, answer.command_id)
+                if isinstance(answer, e.CommandApplied) and answer.verb == "fork":
+                    self._look_at_fork(answer.command_id)
                 answers[key] += 1
                 firsts[key] += (
-                    isinstance(answer, e.CommandApplied) and "(again, after a resume)" not in answer.after
+                    isinstance(answer, e.CommandApplied)
+                    and answer.verb != "rollback"  # told before it is done; done is `WentBack`
+                    and "(again, after a resume)" not in answer.after
                 )
+            elif isinstance(answer, e.WentBack):
+                firsts[(OPERATOR, answer.command_id)] += 1
         for key in self.accepted:
             if not answers[key]:
                 self._fault(f"accepted command {key} is lost")
             if firsts[key] > 1:
                 self._fault(f"command {key} was applied twice")
         self._tally.seen["accepted"] += len(self.accepted)
+
+    def _look_at_fork(self, command_id: str) -> None:
+        """One folder, with the whole checkpoint that it begins at."""
+        asked_by = f"{self._dir.name} {command_id}"
+        made = [
+            folder
+            for folder in self._dir.parent.iterdir()
+            if (parent := read_parent(folder)) and parent.asked_by == asked_by
+        ]
+        self._tally.seen["forks"] += len(made)
+        if len(made) != 1:
+            self._fault(f"{command_id} made {len(made)} forks")
+        for folder in made:
+            try:
+                (first,) = checkpoint_folders(folder / "checkpoints")
+                verify(first)
+            except (Damaged, ValueError) as error:
+                self._fault(f"the fork {folder.name} cannot begin: {error}")
 
     def _fault(self, what: str) -> None:
         output = self._dir / "engine.out"
@@ -191,6 +245,11 @@ def kill_many(folder: Path, kills: int, workers: int) -> Tally:
     return tally
 
 
+def _age(place: Place) -> tuple[int, tuple[int, int]]:
+    """Later saves last."""
+    return place.branch, parse_name(place.name) or (0, 0)
+
+
 def _startup(nursery: Nursery, run_dir: Path) -> float:
     """Seconds from the fork to the first step."""
     began_s = time.monotonic()
@@ -209,7 +268,8 @@ def _row(folder: Path, kills: int, workers: int) -> Row:
         f"{seen['kills']:,} SIGKILLs at uniformly random moments of a life, "
         f"{seen['kills during a save']} of them while a checkpoint was being written; "
         f"{seen['lives that stepped']:,} lives came to a step, {seen['sealed']:,} checkpoints were sealed, "
-        f"{seen['accepted']:,} commands accepted; engines are forks of a process that has torch imported"
+        f"{seen['accepted']:,} commands accepted, {seen['rollbacks']} rollbacks, {seen['forks']} forks; "
+        "engines are forks of a process that has torch imported"
     )
     for sentence in tally.wrong[:20]:
         print("  ", sentence)
