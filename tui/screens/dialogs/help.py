@@ -105,9 +105,9 @@ class HelpScreen(Dialog[None]):
             if (wanted := [row for row in rows if self._wanted(row)])
         ]
         none = [Content.assemble((f"No key for {self._typed!r}; backspace, or esc.", "$quiet")), Content("")]
-        shown = _beside(found or [none], max(1, min(columns, len(found))), width) if self._typed else every
         box.styles.min_height = len(every.split("\n", allow_blank=True)) + box.gutter.height  # and stays so
-        self.query_one("#help-rows", Static).update(shown)
+        beside = max(1, min(columns, len(found)))
+        self.query_one("#help-rows", Static).update(_beside(found or [none], beside, width))
         box.border_subtitle = Content(
             f"{self._typed}▏ esc shows all" if self._typed else "type to find · esc closes"
         )
