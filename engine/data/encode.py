@@ -10,13 +10,16 @@ import hashlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from array import array
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import redirect_stderr
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 
 from engine.data.documents import Batch
 from engine.data.shard_format import token_bytes_for
@@ -53,6 +56,8 @@ def encode_batches(
         return
     # Spawned, not forked: a fork would copy the caller's threads' locks in whatever state they are.
     context = multiprocessing.get_context("spawn")
+    with redirect_stderr(sys.__stderr__):  # a cockpit's has no descriptor, which the tracker would hand on
+        resource_tracker.ensure_running()
     pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(tokenizer.to_json(), seed))
     waiting: deque[Future[Encoded]] = deque()
     try:

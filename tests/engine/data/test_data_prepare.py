@@ -295,3 +295,17 @@ def test_a_learnt_tokenizer_is_the_same_every_time(parquet: Path, run_prepare: R
     first = run_prepare(parquet)
     second = run_prepare(parquet, out_dir=tmp_path / "again")
     assert folder_bytes(first.data_dir) == folder_bytes(second.data_dir)
+
+
+def test_workers_start_below_a_cockpit_whose_stderr_has_no_descriptor() -> None:
+    started = (
+        "import io, sys\n"
+        "from engine.data.encode import encode_batches\n"
+        "from engine.tokenizer import bpe\n"
+        "class Captured(io.StringIO):\n"
+        "    def fileno(self): return -1\n"
+        "sys.stderr = Captured()\n"
+        "list(encode_batches(bpe.train(['some text'], 300), [], 2, 0))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", started], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

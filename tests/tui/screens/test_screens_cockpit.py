@@ -145,15 +145,17 @@ async def test_a_lost_link_is_named_with_its_reason_and_keys_that_steer_are_gone
 
 async def test_a_past_that_is_read_while_the_cockpit_is_left_is_not_drawn_any_more(run_dir):
     app, link = still_deck(run_dir)
+    begun = asyncio.Event()
 
     async def start():
+        begun.set()
         while app.screen.query("#commands"):  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0)
         link.loaded.set()
 
     link.start = start
-    async with app.run_test(size=(120, 32)):
-        pass
+    async with app.run_test(size=(120, 32)) as pilot:
+        await until(pilot, begun.is_set)
     assert link.loaded.is_set()
 
 
