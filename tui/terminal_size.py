@@ -1,4 +1,4 @@
-"""The size of the terminal is what the terminal says; one that does not know it, as on a serial line, is told the usual.
+"""The size of the terminal is what the terminal says; one that has none, as on a serial line, is told the usual.
 
 Called once, before the app starts. Textual and rich would otherwise each assume another size and lay out for ever, or
 believe a `LINES` that the shell exported when the window was larger.

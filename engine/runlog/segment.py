@@ -13,6 +13,9 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 import msgspec
@@ -163,10 +166,21 @@ def read_segment(path: Path, offset: int = 0, size: int = -1) -> bytes:
     Raises:
         SlotdeckError: it cannot be read.
     """
+    with open_segment(path) as file:
+        file.seek(offset)
+        return file.read(size)
+
+
+@contextmanager
+def open_segment(path: Path) -> Iterator[FileIO]:
+    """A segment to read from.
+
+    Raises:
+        SlotdeckError: it cannot be read, now or later.
+    """
     try:
-        with path.open("rb", buffering=0) as file:
-            file.seek(offset)
-            return file.read(size)
+        with FileIO(path) as file:
+            yield file
     except OSError as error:
         raise SlotdeckError(
             f"{path} cannot be read: {error.strerror}", "check its owner and the disk"

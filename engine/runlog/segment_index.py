@@ -21,7 +21,7 @@ from engine.runlog.packed import ints
 from engine.runlog.pyramid import Row, Track, bucketed_track, countable, raw_track, unpack
 from engine.runlog.reader import Entry
 from engine.runlog.scan import Scan, next_frame
-from engine.runlog.segment import Footer, Header, read_segment
+from engine.runlog.segment import Footer, Header, open_segment, read_segment
 
 FOLD_REPORTS = 4096
 """How many reports a scan puts into buckets at a time."""
@@ -188,18 +188,19 @@ class SegmentIndex:
         return part
 
     def entries_at(self, offsets: Iterator[int] | list[int]) -> Iterator[Entry]:
-        """The events that begin at these offsets; a damaged one is left out."""
-        fd = os.open(self.path, os.O_RDONLY)
-        try:
+        """The events that begin at these offsets; a damaged one is left out.
+
+        Raises:
+            SlotdeckError: the segment cannot be read any more.
+        """
+        with open_segment(self.path) as file:
             for offset in offsets:
-                frame = read_frame(os.pread(fd, 4096, offset))
+                frame = read_frame(os.pread(file.fileno(), 4096, offset))
                 if frame is None:
-                    frame = read_frame(os.pread(fd, HEADER.size + MAX_PAYLOAD, offset))
+                    frame = read_frame(os.pread(file.fileno(), HEADER.size + MAX_PAYLOAD, offset))
                 if isinstance(frame, Frame):
                     wall_s = self.header.wall_of(frame.t_ns)
                     yield Entry(frame.seq, frame.kind, frame.t_ns, wall_s, frame.payload)
-        finally:
-            os.close(fd)
 
     def marks(
         self, before_seq: int | None = None, from_seq: int = 0, newest_only: Collection[int] = ()

@@ -287,7 +287,7 @@ def test_an_export_replaces_only_an_export_and_only_when_told(
         write(tmp_path / "out")
     write(tmp_path / "out", overwrite=True, dtype="bf16", checkpoint="best")
     assert loaded(tmp_path / "out").dtype == torch.bfloat16
-    with pytest.raises(SlotdeckError, match=r"no checkpoint 'step-2'.*use newest, best or one of: step-"):
+    with pytest.raises(SlotdeckError, match=r"no checkpoint 'step-2'.*use best, a step, or one of: step-"):
         write(tmp_path / "other", checkpoint="step-2")
     with pytest.raises(SlotdeckError, match=r"'fp17' is no choice"):
         write(tmp_path / "other", dtype="fp17")

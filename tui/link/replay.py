@@ -111,13 +111,16 @@ class ReplaySource:
         before_s = self._clock()
         while not self._closed.is_set():
             await asyncio.sleep(TURN_S)  # the first picture comes first
-            self._index_for(INDEX_S)
             now_s = self._clock()
-            if now_s - self._looked_s > FOLLOW_S and not self._waypoints.passing:
-                self._looked_s = now_s
-                await self._follow()
-            if self.playing:
-                self.advance((now_s - before_s) * self.speed, PLAY_S)
+            try:
+                self._index_for(INDEX_S)
+                if now_s - self._looked_s > FOLLOW_S and not self._waypoints.passing:
+                    self._looked_s = now_s
+                    await self._follow()
+                if self.playing:
+                    self.advance((now_s - before_s) * self.speed, PLAY_S)
+            except SlotdeckError as error:
+                self._say_unreadable(error)
             before_s = now_s
 
     def close(self) -> None:
@@ -198,7 +201,7 @@ class ReplaySource:
         try:
             self._bring_to(seq)
         except SlotdeckError as error:
-            self._store.set_link("unreadable", error.message, error.remedy)
+            self._say_unreadable(error)
             return
         self._seq, self._wall_s = seq, self._store.wall_s
         self._say()
@@ -234,10 +237,8 @@ class ReplaySource:
                 shown = EVENTS_A_TURN
                 break
             idle_s = entry.wall_s - self._store.wall_s
-            if (
-                self._at_now or idle_s > IDLE_S or idle_s < -1.0
-            ):  # a pause in the log, or another life's clock
-                self._wall_s = entry.wall_s
+            if self._at_now or idle_s > IDLE_S or idle_s < -1.0:
+                self._wall_s = entry.wall_s  # a pause in the log, or another life's clock
             if entry.wall_s > self._wall_s:
                 return
             self._show_next()
@@ -347,3 +348,7 @@ class ReplaySource:
     def _say(self) -> None:
         pace = "live" if self.at_now and self.playing else f"{self.speed:g}x" if self.playing else "paused"
         self._store.set_link("replay", pace)
+
+    def _say_unreadable(self, error: SlotdeckError) -> None:
+        self.playing = False
+        self._store.set_link("unreadable", error.message, error.remedy)

@@ -10,6 +10,7 @@ import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
+from engine.errors import SlotdeckError
 from engine.protocol import events as e
 from engine.protocol.codec import decode
 from engine.runlog.index import History
@@ -38,6 +39,7 @@ class Waypoints:
         }  # fmt: skip
         self._stills: list[Still] = []
         self._passing: Iterator[None] | None = None
+        self._broken: SlotdeckError | None = None
         self._moments: dict[StopKind, tuple[float, ...]] = {}
 
     @property
@@ -50,14 +52,25 @@ class Waypoints:
         self._passing = self._pass(history, whole)
 
     def pass_for(self, seconds: float) -> bool:
-        """Go on with it for so long; whether that was the end of it."""
+        """Go on with it for so long; whether that was the end of it.
+
+        Raises:
+            SlotdeckError: the log cannot be read; from then on at every call.
+        """
+        if self._broken is not None:
+            raise self._broken
         if self._passing is None:
             return False
         until_s = time.perf_counter() + seconds
         while time.perf_counter() < until_s:
-            if next(self._passing, self) is self:
+            try:
+                next(self._passing)
+            except StopIteration:
                 self._passing = None
                 return True
+            except SlotdeckError as error:
+                self._broken = error
+                raise
         return False
 
     def _pass(self, history: History, whole: RunStore) -> Iterator[None]:

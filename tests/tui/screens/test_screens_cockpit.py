@@ -232,13 +232,13 @@ async def test_the_window_narrows_to_the_last_steps_pans_and_widens_again(run_di
     async for pilot in pressed(app, link, "w"):
         chart = app.screen.query_one("#chart")
         assert chart.view.window == (250, 1250)
-        await pilot.press("w")
+        await one_by_one(pilot, ["w"])
         assert chart.view.window == (1100, 1200)
-        await pilot.press("less_than_sign")
+        await one_by_one(pilot, ["less_than_sign"])
         assert chart.view.window == (1050, 1150)
-        await pilot.press("greater_than_sign")
+        await one_by_one(pilot, ["greater_than_sign"])
         assert chart.view.window == (1100, 1200)
-        await pilot.press("w")
+        await one_by_one(pilot, ["w"])
         assert chart.view.window is None
 
 
