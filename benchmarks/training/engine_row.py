@@ -106,13 +106,15 @@ def read_log(events: list[Any]) -> dict[str, Any]:
     peak = max(splits, key=_held)
     cuda = started.machine.device == "cuda"
     steps = sum(r.steps for r in reports)
+    warm = [r for r in reports if r.step - r.steps >= warm_steps(steps)]
     work = sum(r.active_slots * r.steps for r in reports) / (len(started.slots) * steps)
     precision = reports[-1].precision
     version = tuple(int(part) for part in started.machine.torch.split("+")[0].split(".")[:2])
     torch_head = cuda and precision == "fp32" and version >= CHUNKED_HEAD_TORCH
     return {
         "steps": steps,
-        "windows": [(r.steps, r.step_ms / 1e3) for r in reports if r.step - r.steps >= warm_steps(steps)],
+        # A run of a few fast steps is one report, its warm-up in it.
+        "windows": [(r.steps, r.step_ms / 1e3) for r in warm or reports[-1:]],
         "curve": curve,
         "memory": {
             "weights": peak.weights,
