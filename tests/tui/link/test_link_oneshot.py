@@ -54,7 +54,9 @@ def test_holder_is_named_unless_the_controls_are_taken(engine: TinyEngine) -> No
         told = list(send(engine.run_dir, c.Pause(), take=True, who="ada@box7"))
         assert isinstance(told[-1], e.CommandApplied)
         assert cockpit.expect(e.LeaseChanged, who="ada@box7").reason == "taken over from bob@box7"
-        assert cockpit.expect(e.LeaseChanged, holder="").reason == "released by ada@box7"
+        freed = cockpit.expect(e.LeaseChanged, holder="").reason
+        # A shell that hangs up at once may be seen to have gone before its last word is read.
+        assert freed in ("released by ada@box7", "ada@box7 disconnected")
 
 
 def test_shells_in_a_row_leave_the_controls_free_whatever_the_answer(engine: TinyEngine) -> None:
